@@ -1,0 +1,63 @@
+"""Build the app: settings → database → gateways → pages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import commands
+import config
+import views
+from gateways.mail import open_mailbox
+from gateways.payment import PaymentGateway
+from gateways.toss import TossGateway
+from models import Vault, db
+from models.base import prepare_sqlite
+
+
+def create_app(
+    overrides: Mapping[str, Any] | None = None, *, gateway: PaymentGateway | None = None
+) -> Flask:
+    """Return the shop, wired up; tests pass settings and a gateway of their own.
+
+    :raises config.ConfigError: a setting is wrong; every mistake is in its text.
+    """
+    app = Flask(__name__)
+    app.config.update(config.load(overrides))
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if app.config["TRUSTED_PROXIES"]:
+        hops = app.config["TRUSTED_PROXIES"]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    _open_database(app)
+    app.extensions["vault"] = Vault(app.config["BILLING_KEY_SECRETS"])
+    app.extensions["payment_gateway"] = gateway or _toss_gateway(app)
+    app.extensions["mailbox"] = open_mailbox(app.config["MAIL_URL"], app.config["BIZ_EMAIL"])
+    views.register(app)
+    commands.register(app)
+    return app
+
+
+def _open_database(app: Flask) -> None:
+    url = app.config["DATABASE_URL"]
+    if url.startswith("sqlite"):
+        (config.ROOT / "instance").mkdir(exist_ok=True)
+    else:
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_pre_ping": True, "pool_size": 20}
+    db.init_app(app)
+    Migrate(app, db, render_as_batch=True)
+    with app.app_context():
+        prepare_sqlite(db.engine)
+
+
+def _toss_gateway(app: Flask) -> TossGateway:
+    return TossGateway(
+        secret_key=app.config["TOSS_SECRET_KEY"],
+        api_base=app.config["TOSS_API_BASE"],
+        key_pair="billing",
+        timeout_seconds=app.config["TOSS_TIMEOUT"],
+    )

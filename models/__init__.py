@@ -1,0 +1,42 @@
+"""What the shop remembers: one table per module."""
+
+from models.audit_entry import AuditEntry
+from models.base import InvalidTransition, db
+from models.billing_key import BillingKey
+from models.checkout import Checkout
+from models.consent import Consent
+from models.invoice import Invoice
+from models.notice import Notice
+from models.payment import Payment
+from models.payment_attempt import PaymentAttempt
+from models.payment_request import PaymentRequest
+from models.plan import Plan
+from models.product import Product
+from models.quote import Quote
+from models.refund import Refund
+from models.sign_in import SignIn
+from models.subscription import Subscription
+from models.user import User
+from models.vault import Vault
+
+__all__ = [
+    "AuditEntry",
+    "BillingKey",
+    "Checkout",
+    "Consent",
+    "InvalidTransition",
+    "Invoice",
+    "Notice",
+    "Payment",
+    "PaymentAttempt",
+    "PaymentRequest",
+    "Plan",
+    "Product",
+    "Quote",
+    "Refund",
+    "SignIn",
+    "Subscription",
+    "User",
+    "Vault",
+    "db",
+]

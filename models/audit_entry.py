@@ -1,0 +1,48 @@
+"""An audit entry: who did what to which record, and when. Rows are only ever added."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import db
+
+
+class AuditEntry(db.Model):
+    """One act of a person or a program; `facts` holds ids and amounts, never a secret."""
+
+    __table_args__ = (Index("ix_audit_entry_subject", "subject_type", "subject_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"), index=True)
+    action: Mapped[str] = mapped_column(String(50))
+    subject_type: Mapped[str] = mapped_column(String(30))
+    subject_id: Mapped[str] = mapped_column(String(50))
+    address: Mapped[str | None] = mapped_column(String(45))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    @classmethod
+    def write(
+        cls,
+        action: str,
+        *,
+        subject_type: str,
+        subject_id: int | str,
+        now: datetime,
+        actor_id: int | None = None,
+        address: str | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        """Add an entry to the log."""
+        entry = cls(
+            at=now,
+            actor_id=actor_id,
+            action=action,
+            subject_type=subject_type,
+            subject_id=str(subject_id),
+            address=address,
+            facts=facts or {},
+        )
+        db.session.add(entry)

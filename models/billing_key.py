@@ -1,0 +1,91 @@
+"""A billing key: the right to charge one registered card, encrypted at rest."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import InvalidTransition, db
+from models.payment_attempt import AttemptStatus, PaymentAttempt
+from models.vault import Vault
+
+
+class BillingKeyStatus(StrEnum):
+    """Whether the card may be charged; a key on its way out is `revoking` until Toss deleted it."""
+
+    ACTIVE = "active"
+    REVOKING = "revoking"
+    REVOKED = "revoked"
+
+
+class BillingKey(db.Model):
+    """A registered card. `card_number` is masked by Toss; `fingerprint` finds a key in a webhook."""
+
+    __table_args__ = (
+        CheckConstraint(
+            "(status = 'revoked') = (ciphertext IS NULL)", name="ciphertext_until_revoked"
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    status: Mapped[BillingKeyStatus] = mapped_column(default=BillingKeyStatus.ACTIVE, index=True)
+    ciphertext: Mapped[str | None] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    method: Mapped[str] = mapped_column(String(20))
+    card_issuer: Mapped[str] = mapped_column(String(30))
+    card_number: Mapped[str] = mapped_column(String(30))
+    card_type: Mapped[str | None] = mapped_column(String(20))
+    owner_type: Mapped[str | None] = mapped_column(String(20))
+    key_pair: Mapped[str] = mapped_column(String(10))
+    m_id: Mapped[str] = mapped_column(String(20))
+    secret_fingerprint: Mapped[str] = mapped_column(String(16))
+    issued_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    revocation_tries: Mapped[int] = mapped_column(default=0)
+    next_revocation_at: Mapped[datetime | None]
+
+    @classmethod
+    def to_revoke(cls, *, now: datetime, limit: int) -> list[int]:
+        """Return ids of keys to be deleted at Toss, but not while an attempt of theirs is pending."""
+        pending = select(PaymentAttempt.id).where(
+            PaymentAttempt.billing_key_id == cls.id, PaymentAttempt.status == AttemptStatus.PENDING
+        )
+        query = (
+            select(cls.id)
+            .where(cls.status == BillingKeyStatus.REVOKING, ~pending.exists())
+            .where((cls.next_revocation_at.is_(None)) | (cls.next_revocation_at <= now))
+            .order_by(cls.id)
+            .limit(limit)
+        )
+        return list(db.session.scalars(query))
+
+    @property
+    def is_active(self) -> bool:
+        """Test whether this card may be charged."""
+        return self.status is BillingKeyStatus.ACTIVE
+
+    def plain(self, vault: Vault) -> str:
+        """Return the key itself, for one call to the gateway."""
+        if self.ciphertext is None:
+            raise InvalidTransition(f"billing key {self.id} is revoked")
+        return vault.decrypt(self.ciphertext)
+
+    def begin_revocation(self) -> None:
+        """Stop charging this card for good; Toss is told afterwards."""
+        if self.status is BillingKeyStatus.ACTIVE:
+            self.status = BillingKeyStatus.REVOKING
+
+    def finish_revocation(self, *, now: datetime) -> None:
+        """Erase the key: Toss deleted it, or will never hear of it again."""
+        if self.status is not BillingKeyStatus.REVOKING:
+            raise InvalidTransition(f"billing key {self.id} is {self.status}, not revoking")
+        self.status = BillingKeyStatus.REVOKED
+        self.ciphertext = None
+        self.revoked_at = now
+
+    def postpone_revocation(self, *, until: datetime) -> None:
+        """Remember that Toss did not answer, and when to ask again."""
+        self.revocation_tries += 1
+        self.next_revocation_at = until

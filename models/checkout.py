@@ -1,0 +1,177 @@
+"""A checkout: one customer's way from a quote through the card window to a paid subscription."""
+
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import uuid4
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import InvalidTransition, db
+from models.plan import Plan
+from models.quote import Quote
+from models.user import User
+from models.vault import Vault
+
+
+class CheckoutStatus(StrEnum):
+    """How far a checkout came.
+
+    `open`: the consents are stored, the window may be open. `authorized`: the customer came back
+    with an auth key, which is stored. `charging`: the billing key is stored, the first invoice is
+    being collected. `completed`, `failed`: the end.
+    """
+
+    OPEN = "open"
+    AUTHORIZED = "authorized"
+    CHARGING = "charging"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class FailureKind(StrEnum):
+    """Whose turn it is after a failed checkout, and whether a word of it was proved."""
+
+    REGISTRATION = "registration"
+    CARD = "card"
+    MERCHANT = "merchant"
+    DUPLICATE = "duplicate"
+    UNANSWERED = "unanswered"
+
+
+_UNFINISHED = (CheckoutStatus.AUTHORIZED, CheckoutStatus.CHARGING)
+
+
+class Checkout(db.Model):
+    """Binds customer, plan, quote and expiry; its unguessable id travels in the success URL.
+
+    `reported_code` and `reported_message` came in a redirect and prove nothing;
+    `failure_code` came in an answer of Toss to us.
+    """
+
+    __table_args__ = (
+        CheckConstraint(
+            "(status = 'authorized') = (auth_key_ciphertext IS NOT NULL)",
+            name="auth_key_only_while_authorized",
+        ),
+        CheckConstraint("(status = 'failed') = (failure_kind IS NOT NULL)", name="failed_with_kind"),
+        CheckConstraint(
+            "status NOT IN ('charging', 'completed') OR subscription_id IS NOT NULL",
+            name="charging_with_subscription",
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(
+        String(43), primary_key=True, default=lambda: secrets.token_urlsafe(32)
+    )
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
+    quote_id: Mapped[int] = mapped_column(ForeignKey("quote.id"))
+    subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscription.id"), index=True)
+    status: Mapped[CheckoutStatus] = mapped_column(default=CheckoutStatus.OPEN, index=True)
+    auth_key_ciphertext: Mapped[str | None] = mapped_column(Text)
+    issue_idempotency_key: Mapped[str] = mapped_column(String(36), default=lambda: str(uuid4()))
+    issue_tries: Mapped[int] = mapped_column(default=0)
+    leased_until: Mapped[datetime | None]
+    failure_kind: Mapped[FailureKind | None]
+    failure_code: Mapped[str | None] = mapped_column(String(100))
+    reported_code: Mapped[str | None] = mapped_column(String(100))
+    reported_message: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    authorized_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+    plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
+    quote: Mapped[Quote] = relationship(lazy="joined", innerjoin=True)
+
+    @classmethod
+    def unfinished(cls, *, now: datetime, limit: int) -> list[str]:
+        """Return ids of checkouts with an auth key or a charge under way that nobody works on."""
+        query = (
+            select(cls.id)
+            .where(cls.status.in_(_UNFINISHED))
+            .where((cls.leased_until.is_(None)) | (cls.leased_until <= now))
+            .order_by(cls.authorized_at)
+            .limit(limit)
+        )
+        return list(db.session.scalars(query))
+
+    @classmethod
+    def charging_for(cls, subscription_id: int) -> "Checkout | None":
+        """Return the checkout whose first charge of this subscription is under way."""
+        return db.session.scalar(
+            select(cls)
+            .filter_by(subscription_id=subscription_id, status=CheckoutStatus.CHARGING)
+            .with_for_update(of=cls)
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Test whether the customer has not come back from the card window yet."""
+        return self.status is CheckoutStatus.OPEN
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Test whether the customer came back and the outcome is not settled."""
+        return self.status in _UNFINISHED
+
+    @property
+    def is_completed(self) -> bool:
+        """Test whether this checkout ended in a paid subscription."""
+        return self.status is CheckoutStatus.COMPLETED
+
+    def has_expired(self, now: datetime) -> bool:
+        """Test whether it is too late to come back from the card window."""
+        return self.is_open and now >= self.expires_at
+
+    def is_leased(self, now: datetime) -> bool:
+        """Test whether a process is working on this checkout now."""
+        return self.leased_until is not None and now < self.leased_until
+
+    def authorize(self, auth_key: str, *, vault: Vault, now: datetime) -> None:
+        """Keep the auth key, encrypted, until it was exchanged."""
+        self._must_be(CheckoutStatus.OPEN)
+        self.status = CheckoutStatus.AUTHORIZED
+        self.auth_key_ciphertext = vault.encrypt(auth_key)
+        self.authorized_at = now
+
+    def lease(self, *, until: datetime) -> None:
+        """Reserve this checkout for one process."""
+        self.leased_until = until
+
+    def begin_charging(self, subscription_id: int) -> None:
+        """Note that the billing key is stored, and erase the auth key that made it."""
+        self._must_be(CheckoutStatus.AUTHORIZED)
+        self.status = CheckoutStatus.CHARGING
+        self.subscription_id = subscription_id
+        self.auth_key_ciphertext = None
+
+    def complete(self, *, now: datetime) -> None:
+        """Note that the first invoice is paid."""
+        self._must_be(CheckoutStatus.CHARGING)
+        self._settle(CheckoutStatus.COMPLETED, now)
+
+    def fail(self, kind: FailureKind, code: str | None, *, now: datetime) -> None:
+        """End this checkout without a payment."""
+        if self.status not in _UNFINISHED:
+            raise InvalidTransition(f"checkout is {self.status}, not under way")
+        self.failure_kind = kind
+        self.failure_code = code and code[:100]
+        self.auth_key_ciphertext = None
+        self._settle(CheckoutStatus.FAILED, now)
+
+    def report(self, code: str | None, message: str | None) -> None:
+        """Keep what a redirect said, as somebody's words and no more."""
+        self.reported_code = code and code[:100]
+        self.reported_message = message and message[:500]
+
+    def _settle(self, status: CheckoutStatus, now: datetime) -> None:
+        self.status = status
+        self.leased_until = None
+        self.settled_at = now
+
+    def _must_be(self, status: CheckoutStatus) -> None:
+        if self.status is not status:
+            raise InvalidTransition(f"checkout is {self.status}, not {status}")

@@ -1,0 +1,111 @@
+"""An invoice: what is owed for one period of one term, once."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import InvalidTransition, db
+from models.quote import Quote
+from models.subscription import Subscription
+from rules.periods import Period
+
+if TYPE_CHECKING:
+    from models.payment import Payment
+    from models.payment_attempt import PaymentAttempt
+
+
+class InvoiceStatus(StrEnum):
+    """`set_aside`: Toss answered something else than was asked; only the merchant decides."""
+
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    SET_ASIDE = "set_aside"
+
+
+class Invoice(db.Model):
+    """An amount for a period. One per subscription, term and period; one payment per invoice."""
+
+    __table_args__ = (
+        UniqueConstraint("subscription_id", "term_no", "period_no"),
+        CheckConstraint("amount_won > 0", name="amount_positive"),
+        CheckConstraint(
+            "tax_free_won >= 0 AND tax_free_won <= amount_won", name="tax_free_within_amount"
+        ),
+        CheckConstraint("period_start_on < period_end_on", name="period_forward"),
+        CheckConstraint("(status = 'paid') = (paid_at IS NOT NULL)", name="paid_with_time"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subscription_id: Mapped[int] = mapped_column(ForeignKey("subscription.id"))
+    quote_id: Mapped[int] = mapped_column(ForeignKey("quote.id"))
+    term_no: Mapped[int]
+    period_no: Mapped[int]
+    period_start_on: Mapped[date]
+    period_end_on: Mapped[date]
+    order_name: Mapped[str] = mapped_column(String(100))
+    amount_won: Mapped[int]
+    tax_free_won: Mapped[int]
+    status: Mapped[InvoiceStatus] = mapped_column(default=InvoiceStatus.OPEN)
+    created_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+    subscription: Mapped[Subscription] = relationship(back_populates="invoices")
+    quote: Mapped[Quote] = relationship()
+    attempts: Mapped[list["PaymentAttempt"]] = relationship(
+        back_populates="invoice", order_by="PaymentAttempt.attempt_no"
+    )
+    payment: Mapped["Payment | None"] = relationship(back_populates="invoice")
+
+    @classmethod
+    def first(cls, *, subscription: Subscription, quote: Quote, now: datetime) -> "Invoice":
+        """Add the invoice of a term's first period, for the amount that was quoted."""
+        invoice = cls(
+            subscription=subscription,
+            quote=quote,
+            term_no=subscription.term_no,
+            period_no=1,
+            period_start_on=quote.period_start_on,
+            period_end_on=quote.period_end_on,
+            order_name=quote.plan.name,
+            amount_won=quote.amount_won,
+            tax_free_won=quote.tax_free_won,
+            created_at=now,
+        )
+        db.session.add(invoice)
+        return invoice
+
+    @property
+    def is_open(self) -> bool:
+        """Test whether this invoice is still to be paid."""
+        return self.status is InvoiceStatus.OPEN
+
+    @property
+    def is_paid(self) -> bool:
+        """Test whether this invoice is paid."""
+        return self.status is InvoiceStatus.PAID
+
+    @property
+    def period(self) -> Period:
+        """Return the days that this invoice is for."""
+        return Period(self.period_start_on, self.period_end_on)
+
+    def pay(self, *, now: datetime) -> None:
+        """Note that a payment of the whole amount is booked."""
+        self._leave_open(InvoiceStatus.PAID)
+        self.paid_at = now
+
+    def void(self) -> None:
+        """Give up the claim: nothing will be collected for it."""
+        self._leave_open(InvoiceStatus.VOID)
+
+    def set_aside(self) -> None:
+        """Charge nothing more until the merchant looked at it."""
+        self._leave_open(InvoiceStatus.SET_ASIDE)
+
+    def _leave_open(self, status: InvoiceStatus) -> None:
+        if not self.is_open:
+            raise InvalidTransition(f"invoice {self.id} is {self.status}, not open")
+        self.status = status

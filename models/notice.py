@@ -1,0 +1,112 @@
+"""A notice: a mail that is owed, written in the commit of its cause and sent by the worker."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import InvalidTransition, db
+from models.user import User
+
+MAX_TRIES = 12
+
+
+class NoticeKind(StrEnum):
+    """What a mail is about; each has a template of its own."""
+
+    PASSWORD_RESET = "password_reset"
+    CONTRACT = "contract"
+    MERCHANT_ALERT = "merchant_alert"
+
+
+class NoticeStatus(StrEnum):
+    """`dead`: given up, a person must look."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+class Notice(db.Model):
+    """A mail to a user, or to the merchant where there is none. `cause` makes it unique.
+
+    `facts` holds what the template needs and nothing secret.
+    """
+
+    __table_args__ = (Index("ix_notice_due", "status", "due_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[NoticeKind]
+    cause: Mapped[str] = mapped_column(String(150), unique=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"), index=True)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    status: Mapped[NoticeStatus] = mapped_column(default=NoticeStatus.PENDING)
+    tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(String(300))
+    user: Mapped[User | None] = relationship()
+
+    @classmethod
+    def owe(
+        cls,
+        kind: NoticeKind,
+        *,
+        cause: str,
+        now: datetime,
+        user_id: int | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        """Add a notice, unless the same cause has one already."""
+        if db.session.scalar(select(cls.id).filter_by(cause=cause)) is not None:
+            return
+        notice = cls(
+            kind=kind, cause=cause, user_id=user_id, facts=facts or {}, created_at=now, due_at=now
+        )
+        db.session.add(notice)
+
+    @classmethod
+    def due(cls, *, now: datetime, limit: int) -> list[int]:
+        """Return ids of notices to be sent now."""
+        query = select(cls.id).where(cls.status == NoticeStatus.PENDING, cls.due_at <= now)
+        return list(db.session.scalars(query.order_by(cls.due_at, cls.id).limit(limit)))
+
+    @property
+    def is_pending(self) -> bool:
+        """Test whether this notice is still owed."""
+        return self.status is NoticeStatus.PENDING
+
+    def lease(self, *, until: datetime) -> None:
+        """Reserve this notice for one process and count the try."""
+        self._must_be_pending()
+        self.tries += 1
+        self.due_at = until
+
+    def mark_sent(self, *, now: datetime) -> None:
+        """Note that the mail left."""
+        self._must_be_pending()
+        self.status = NoticeStatus.SENT
+        self.sent_at = now
+        self.last_error = None
+
+    def postpone(self, error: str, *, now: datetime) -> None:
+        """Try again later, or give up after the last try."""
+        self._must_be_pending()
+        self.last_error = error[:300]
+        if self.tries >= MAX_TRIES:
+            self.status = NoticeStatus.DEAD
+        else:
+            self.due_at = now + timedelta(seconds=min(2**self.tries * 15, 6 * 3600))
+
+    def give_up(self, error: str) -> None:
+        """Stop trying: this mail can never be delivered."""
+        self._must_be_pending()
+        self.status = NoticeStatus.DEAD
+        self.last_error = error[:300]
+
+    def _must_be_pending(self) -> None:
+        if not self.is_pending:
+            raise InvalidTransition(f"notice {self.id} is {self.status}, not pending")

@@ -1,0 +1,72 @@
+"""A payment request: one sending to Toss, committed before it leaves and completed by its answer."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import db
+
+
+class RequestKind(StrEnum):
+    """What was asked of Toss."""
+
+    ISSUE = "issue"
+    CHARGE = "charge"
+
+
+class PaymentRequest(db.Model):
+    """A sending: its idempotency key, its time, and Toss's status, code and trace id."""
+
+    __table_args__ = (
+        CheckConstraint(
+            "(kind = 'issue' AND checkout_id IS NOT NULL AND attempt_id IS NULL)"
+            " OR (kind = 'charge' AND attempt_id IS NOT NULL AND checkout_id IS NULL)",
+            name="one_subject",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[RequestKind]
+    checkout_id: Mapped[str | None] = mapped_column(ForeignKey("checkout.id"), index=True)
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey("payment_attempt.id"), index=True)
+    idempotency_key: Mapped[str] = mapped_column(String(36))
+    secret_fingerprint: Mapped[str] = mapped_column(String(16))
+    sent_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    http_status: Mapped[int | None]
+    code: Mapped[str | None] = mapped_column(String(100))
+    trace_id: Mapped[str | None] = mapped_column(String(100))
+
+    @classmethod
+    def send(
+        cls,
+        kind: RequestKind,
+        *,
+        idempotency_key: str,
+        secret_fingerprint: str,
+        now: datetime,
+        checkout_id: str | None = None,
+        attempt_id: int | None = None,
+    ) -> "PaymentRequest":
+        """Add a sending that is about to leave."""
+        request = cls(
+            kind=kind,
+            checkout_id=checkout_id,
+            attempt_id=attempt_id,
+            idempotency_key=idempotency_key,
+            secret_fingerprint=secret_fingerprint,
+            sent_at=now,
+        )
+        db.session.add(request)
+        return request
+
+    def answer(
+        self, *, http_status: int | None, code: str | None, trace_id: str | None, now: datetime
+    ) -> None:
+        """Keep what came back; a sending that nobody answered has no HTTP status."""
+        self.answered_at = now
+        self.http_status = http_status
+        self.code = code and code[:100]
+        self.trace_id = trace_id and trace_id[:100]

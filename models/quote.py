@@ -1,0 +1,76 @@
+"""A quote: an amount that a page showed before a button, with its lines and its end."""
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import db
+from models.plan import Plan
+from models.user import User
+from rules.periods import Period, seoul_date
+
+CHECKOUT_LIFETIME = timedelta(minutes=60)
+
+
+class QuoteKind(StrEnum):
+    """What the amount is for."""
+
+    FIRST_CHARGE = "first_charge"
+
+
+class Quote(db.Model):
+    """What will be charged, for which days, until when the offer stands. Never changed once made."""
+
+    __table_args__ = (
+        CheckConstraint("amount_won > 0", name="amount_positive"),
+        CheckConstraint(
+            "tax_free_won >= 0 AND tax_free_won <= amount_won", name="tax_free_within_amount"
+        ),
+        CheckConstraint("period_start_on < period_end_on", name="period_forward"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[QuoteKind] = mapped_column(default=QuoteKind.FIRST_CHARGE)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
+    amount_won: Mapped[int]
+    tax_free_won: Mapped[int]
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    anchor_on: Mapped[date]
+    period_start_on: Mapped[date]
+    period_end_on: Mapped[date]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
+
+    @classmethod
+    def first_charge(cls, *, user: User, plan: Plan, now: datetime) -> "Quote":
+        """Add the quote of a subscription that begins today in Seoul."""
+        anchor_on = seoul_date(now)
+        period = plan.period(anchor_on, 1)
+        quote = cls(
+            user_id=user.id,
+            plan=plan,
+            amount_won=plan.price_won,
+            tax_free_won=plan.tax_free_won,
+            lines=[{"name": plan.name, "won": plan.price_won}],
+            anchor_on=anchor_on,
+            period_start_on=period.start_on,
+            period_end_on=period.end_on,
+            created_at=now,
+            expires_at=now + CHECKOUT_LIFETIME,
+        )
+        db.session.add(quote)
+        return quote
+
+    @property
+    def period(self) -> Period:
+        """Return the days that the amount pays for."""
+        return Period(self.period_start_on, self.period_end_on)
+
+    def is_open(self, now: datetime) -> bool:
+        """Test whether the offer still stands."""
+        return now < self.expires_at

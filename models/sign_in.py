@@ -1,0 +1,63 @@
+"""A sign-in: one browser in which somebody is signed in, until it ends here."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, String, select, update
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import db
+from models.user import User
+
+LIFETIME = timedelta(days=14)
+
+
+class SignIn(db.Model):
+    """The server's side of a session cookie; the cookie's token is kept as a hash only."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    address: Mapped[str] = mapped_column(String(45))
+    user_agent: Mapped[str] = mapped_column(String(255))
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+
+    @classmethod
+    def begin(cls, user: User, *, address: str, user_agent: str, now: datetime) -> str:
+        """Add a sign-in of `user` and return its token, which is stored nowhere."""
+        token = secrets.token_urlsafe(32)
+        sign_in = cls(
+            token_hash=_hash(token),
+            user_id=user.id,
+            created_at=now,
+            expires_at=now + LIFETIME,
+            address=address[:45],
+            user_agent=user_agent[:255],
+        )
+        db.session.add(sign_in)
+        return token
+
+    @classmethod
+    def with_token(cls, token: str, *, now: datetime) -> "SignIn | None":
+        """Return the sign-in of this token, unless it ended or ran out."""
+        query = select(cls).filter_by(token_hash=_hash(token), ended_at=None)
+        return db.session.scalar(query.where(cls.expires_at > now))
+
+    @classmethod
+    def end_all(cls, user: User, *, now: datetime) -> None:
+        """End every sign-in of `user`, wherever it is."""
+        db.session.execute(
+            update(cls).where(cls.user_id == user.id, cls.ended_at.is_(None)).values(ended_at=now)
+        )
+
+    def end(self, *, now: datetime) -> None:
+        """Make this sign-in's cookie worthless."""
+        self.ended_at = self.ended_at or now
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

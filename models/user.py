@@ -1,0 +1,86 @@
+"""A user: somebody with an account, as a customer, as Toss's reviewer or as the merchant."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import uuid4
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import CheckConstraint, String, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import db
+
+_hasher = PasswordHasher()
+_ABSENT = _hasher.hash("nobody has this password")
+
+
+class Role(StrEnum):
+    """What an account is for."""
+
+    CUSTOMER = "customer"
+    REVIEWER = "reviewer"
+    MERCHANT = "merchant"
+
+
+class User(db.Model):
+    """An account; `customer_key` is who it is to Toss: random, and never shown but to its owner."""
+
+    __tablename__ = "user_account"
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(100), unique=True)
+    name: Mapped[str] = mapped_column(String(50))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    role: Mapped[Role] = mapped_column(default=Role.CUSTOMER)
+    customer_key: Mapped[str] = mapped_column(
+        String(50), unique=True, default=lambda: str(uuid4())
+    )
+    created_at: Mapped[datetime]
+    password_changed_at: Mapped[datetime]
+
+    is_authenticated = True
+    is_active = True
+    sign_in_token: str
+    """The token of the sign-in that loaded this user; set for one request, never stored."""
+
+    @property
+    def is_merchant(self) -> bool:
+        """Test whether this account may see the back office."""
+        return self.role is Role.MERCHANT
+
+    def set_password(self, password: str, *, now: datetime) -> None:
+        """Store a one-way argon2 hash of `password`."""
+        self.password_hash = _hasher.hash(password)
+        self.password_changed_at = now
+
+    def has_password(self, password: str) -> bool:
+        """Test whether `password` is this account's."""
+        return _matches(self.password_hash, password)
+
+    @staticmethod
+    def normalized_email(text: str) -> str:
+        """Return an address as it is stored and compared."""
+        return text.strip().lower()
+
+    @classmethod
+    def with_email(cls, email: str) -> "User | None":
+        """Return the account with this address, whatever its case."""
+        return db.session.scalar(select(cls).filter_by(email=cls.normalized_email(email)))
+
+    @classmethod
+    def with_credentials(cls, email: str, password: str) -> "User | None":
+        """Return the account that this pair opens, in the same time whether one exists or not."""
+        user = cls.with_email(email)
+        if user is None:
+            _matches(_ABSENT, password)
+            return None
+        return user if user.has_password(password) else None
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False

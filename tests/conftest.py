@@ -1,0 +1,298 @@
+"""What every test stands on: a shop on a fresh database, a fake gateway, people and a plan."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher, profiles
+from flask import Flask, has_app_context
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+import clock
+import models.user
+from app import create_app
+from gateways.fake import FakeGateway
+from models import Plan, Product, User, db
+from models.user import Role
+from rules.periods import Interval
+from views.security import limiter
+
+PASSWORD = "moonlight-reader-1120"
+_CHEAP = PasswordHasher.from_parameters(profiles.CHEAPEST)
+_PASSWORD_HASH = _CHEAP.hash(PASSWORD)
+
+TEST_SETTINGS = {
+    "TESTING": True,
+    "TOSS_API_BASE": "http://you-forgot-to-fake-toss",
+    "TOSS_SDK_URL": "http://you-forgot-to-fake-toss/v2/standard",
+    "SQLALCHEMY_ENGINE_OPTIONS": {},
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of models and billing on SQLite and on PostgreSQL."""
+    if "backend" not in metafunc.fixturenames:
+        return
+    backends: list[Any] = ["sqlite"]
+    if {"models", "billing"} & set(metafunc.definition.path.parts[-2:-1]):
+        backends.append(pytest.param("postgresql", marks=pytest.mark.postgres))
+    metafunc.parametrize("backend", backends, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest) -> str:
+    """Return the name of the database that this test runs on."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def shop_app(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """Return one app per database, its tables made once."""
+    if backend == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('database') / 'shop.sqlite'}"
+    else:
+        url = os.environ["TEST_DATABASE_URL"]
+    app = create_app({**TEST_SETTINGS, "DATABASE_URL": url}, gateway=FakeGateway())
+    models.user._hasher = _CHEAP
+    models.user._ABSENT = _PASSWORD_HASH
+    with app.app_context():
+        db.drop_all()
+        db.create_all()
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(shop_app: Flask) -> Iterator[Flask]:
+    """Return the shop with every table empty and CSRF checks off; no context is pushed."""
+    shop_app.config["WTF_CSRF_ENABLED"] = False
+    shop_app.extensions["payment_gateway"] = FakeGateway()
+    with shop_app.app_context():
+        _empty_tables()
+        limiter.reset()
+    yield shop_app
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    """Push an app context for a test that calls use cases and models itself."""
+    with app.app_context():
+        yield
+        db.session.rollback()
+
+
+@pytest.fixture
+def gateway(app: Flask) -> FakeGateway:
+    """Return the gateway that the shop charges through in this test."""
+    return app.extensions["payment_gateway"]
+
+
+@pytest.fixture
+def vault(app: Flask) -> models.Vault:
+    """Return the vault that the shop keeps its secrets in."""
+    return app.extensions["vault"]
+
+
+@pytest.fixture
+def now() -> datetime:
+    """Return 11:00 on 20 November 2026 in Seoul."""
+    return datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """Set the shop's clock."""
+    return lambda instant: monkeypatch.setattr(clock, "now", lambda: instant)
+
+
+@pytest.fixture
+def user(app: Flask, now: datetime) -> User:
+    """Return a customer."""
+    return _kept(app, _person("hana@example.com", "김하나", Role.CUSTOMER, now))
+
+
+@pytest.fixture
+def other_user(app: Flask, now: datetime) -> User:
+    """Return another customer."""
+    return _kept(app, _person("dul@example.com", "이두리", Role.CUSTOMER, now))
+
+
+@pytest.fixture
+def merchant(app: Flask, now: datetime) -> User:
+    """Return the merchant's account."""
+    return _kept(app, _person("owner@example.com", "문서연", Role.MERCHANT, now))
+
+
+@pytest.fixture
+def plan(app: Flask) -> Plan:
+    """Return a monthly plan at 9,900 won."""
+    return _kept(app, _monthly_plan())
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Return a browser without a session."""
+    return app.test_client()
+
+
+@pytest.fixture
+def log_in(client: FlaskClient) -> Callable[[User], None]:
+    """Sign a user in with the test client, through the log-in page."""
+
+    def log_in_as(user: User) -> None:
+        answer = client.post("/login", data={"email": user.email, "password": PASSWORD})
+        assert answer.status_code == 303
+
+    return log_in_as
+
+
+@pytest.fixture
+def page(client: FlaskClient) -> Callable[..., "Page"]:
+    """GET a page and check what every page of the shop must have."""
+
+    def get(path: str, *, status: int = 200, **kwargs: Any) -> Page:
+        answer = client.get(path, **kwargs)
+        assert answer.status_code == status, f"{path}: {answer.status} {answer.get_data(as_text=True)}"
+        return checked_page(answer)
+
+    return get
+
+
+class Page(HTMLParser):
+    """An HTML page, read once: its text, its elements, and what is wrong with it."""
+
+    def __init__(self, answer: TestResponse) -> None:
+        super().__init__()
+        self.answer = answer
+        self.status = answer.status_code
+        self.html = answer.get_data(as_text=True)
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+        self.title = ""
+        self.headings: list[str] = []
+        self.footer = ""
+        self._open: list[str] = []
+        self.feed(self.html)
+
+    @property
+    def text(self) -> str:
+        """Return the page's words, one blank between any two."""
+        return " ".join(" ".join(self.words).split())
+
+    @property
+    def links(self) -> list[str]:
+        """Return where the page's links lead."""
+        return [found["href"] for found in self.all("a") if "href" in found]
+
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str]]:
+        """Return the attributes of every such element; `class_` stands for `class`."""
+        wanted = {name.rstrip("_"): value for name, value in attributes.items()}
+        return [
+            found
+            for name, found in self.elements
+            if name == tag and all(found.get(key) == value for key, value in wanted.items())
+        ]
+
+    def value(self, name: str) -> str:
+        """Return the value of the input of this name."""
+        return self.all("input", name=name)[0].get("value", "")
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave an element."""
+        assert tag in self._open, f"</{tag}> was never opened"
+        while self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        """Note words, and where they stand."""
+        if "script" in self._open or "style" in self._open:
+            assert not data.strip(), "no inline script or style"
+            return
+        if "title" in self._open and "svg" not in self._open:
+            self.title += data
+        if "h1" in self._open:
+            self.headings.append(data)
+        if "footer" in self._open:
+            self.footer += data
+        self.words.append(data)
+
+
+_VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+
+
+def checked_page(answer: TestResponse) -> Page:
+    """Return a page after the checks that hold for every page."""
+    found = Page(answer)
+    names = [name for name, _ in found.elements]
+    heading = " ".join("".join(found.headings).split())
+    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    labelled = {attributes.get("for") for attributes in found.all("label")}
+    assert names.count("h1") == 1, "one h1 a page"
+    assert heading and found.title.strip().startswith(heading), "the title starts with the h1"
+    assert found.all("html", lang="ko"), "the page says its language"
+    assert len(ids) == len(set(ids)), "ids are unique"
+    assert "사업자등록번호" in found.footer, "the merchant's facts stand in the footer"
+    for attributes in found.all("input") + found.all("select") + found.all("textarea"):
+        if attributes.get("type") not in ("hidden", "submit"):
+            assert attributes.get("id") in labelled or "aria-label" in attributes, attributes
+    for attributes in found.all("form"):
+        assert "action" in attributes and "method" in attributes, attributes
+    for _, attributes in found.elements:
+        assert "style" not in attributes, "no inline style"
+        assert not [name for name in attributes if name.startswith("on")], "no inline script"
+    assert "_sk_" not in found.html and "_gsk_" not in found.html, "no secret key"
+    return found
+
+
+def _person(email: str, name: str, role: Role, now: datetime) -> User:
+    return User(
+        email=email,
+        name=name,
+        role=role,
+        password_hash=_PASSWORD_HASH,
+        created_at=now,
+        password_changed_at=now,
+    )
+
+
+def _monthly_plan() -> Plan:
+    return Plan(
+        product=Product(slug="dalbit", name="달빛서재", description="디지털 독서 모임"),
+        slug="premium-monthly",
+        name="프리미엄 월간",
+        summary="모든 글과 낭독을 한 달 동안",
+        description="매주 새 글을 읽고 들어요.",
+        features="매주 새 글\n낭독 듣기",
+        price_won=9900,
+        interval=Interval.MONTH,
+    )
+
+
+def _kept(app: Flask, row: Any) -> Any:
+    attached = has_app_context()
+    with nullcontext() if attached else app.app_context():
+        db.session.add(row)
+        db.session.commit()
+        db.session.refresh(row)
+        if not attached:
+            db.session.expunge_all()
+    return row
+
+
+def _empty_tables() -> None:
+    for table in reversed(db.metadata.sorted_tables):
+        db.session.execute(table.delete())
+    db.session.commit()

@@ -1,0 +1,73 @@
+"""What a visitor sees when something is refused or breaks."""
+
+import logging
+
+from flask import Flask, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from billing import BillingError
+from models import db
+
+log = logging.getLogger("shop")
+
+_TITLES = {
+    400: "요청을 확인해 주세요",
+    403: "볼 수 없는 페이지예요",
+    404: "페이지를 찾을 수 없어요",
+    405: "이 방법으로는 열 수 없는 페이지예요",
+    409: "지금은 진행할 수 없어요",
+    413: "보내신 내용이 너무 커요",
+    429: "잠시 후 다시 시도해 주세요",
+    500: "문제가 생겼어요",
+    503: "잠시 쉬어 가요",
+}
+_TEXTS = {
+    400: "입력하신 내용을 읽지 못했어요. 이전 화면으로 돌아가 다시 시도해 주세요.",
+    403: "이 계정으로는 볼 수 없는 페이지예요.",
+    404: "주소가 바뀌었거나 없는 페이지예요. 주소를 다시 확인해 주세요.",
+    405: "이전 화면으로 돌아가 버튼을 다시 눌러 주세요.",
+    409: "이전 화면으로 돌아가 다시 확인해 주세요.",
+    413: "내용을 줄여서 다시 보내 주세요.",
+    429: "짧은 시간에 요청이 많았어요. 잠시 기다렸다가 다시 시도해 주세요.",
+    500: "저희 쪽 문제예요. 잠시 후 다시 시도해 주시고, 계속되면 고객센터로 알려 주세요.",
+    503: "점검하고 있어요. 잠시 후 다시 찾아와 주세요.",
+}
+
+
+def register(app: Flask) -> None:
+    """Map refusals and failures to pages."""
+    app.register_error_handler(CSRFError, _expired_form)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(BillingError, _refusal)
+    app.register_error_handler(Exception, _bug)
+
+
+def _expired_form(_error: CSRFError) -> tuple[str, int]:
+    return _page(400, "화면을 연 지 오래되어 보내지 못했어요. 새로고침한 뒤 다시 시도해 주세요.")
+
+
+def _http_error(error: HTTPException) -> tuple[str, int] | HTTPException:
+    code = error.code or 500
+    if code < 400:
+        return error
+    return _page(code)
+
+
+def _refusal(error: BillingError) -> tuple[str, int]:
+    db.session.rollback()
+    return _page(409, error.user_message)
+
+
+def _bug(error: Exception) -> tuple[str, int]:
+    log.exception("unexpected failure", extra={"endpoint": request.endpoint}, exc_info=error)
+    db.session.rollback()
+    return _page(InternalServerError.code)
+
+
+def _page(code: int, text: str | None = None) -> tuple[str, int]:
+    shown = code if code in _TITLES else (500 if code >= 500 else 400)
+    page = render_template(
+        "errors/show.html", title=_TITLES[shown], text=text or _TEXTS[shown], code=code
+    )
+    return page, code

@@ -1,0 +1,102 @@
+"""How pages write won, days and states; and the merchant's facts that every page shows."""
+
+from datetime import date, datetime
+from typing import Any
+
+from flask import Flask, current_app
+
+from models import Plan, Subscription
+from models.plan import TaxKind
+from models.subscription import SubscriptionStatus
+from rules import business_number, won
+from rules.periods import SEOUL, Interval, Period, seoul_date
+
+_STATUS_LABELS = {
+    SubscriptionStatus.INCOMPLETE: "결제 대기",
+    SubscriptionStatus.ACTIVE: "이용 중",
+    SubscriptionStatus.PAST_DUE: "결제 실패",
+    SubscriptionStatus.ENDED: "이용 종료",
+}
+
+
+def register(app: Flask) -> None:
+    """Teach the templates the shop's formats and facts."""
+    app.add_template_filter(won.formatted, "won")
+    app.add_template_filter(long_day, "long_day")
+    app.add_template_filter(short_day, "short_day")
+    app.add_template_filter(moment, "moment")
+    app.add_template_filter(span, "span")
+    app.add_template_filter(cycle, "cycle")
+    app.add_template_filter(service_period, "service_period")
+    app.add_template_filter(tax_note, "tax_note")
+    app.add_template_filter(status_label, "status_label")
+    app.context_processor(_facts)
+
+
+def long_day(value: date | datetime) -> str:
+    """Return a day as text writes it: `2026년 11월 20일`, in Seoul."""
+    day = seoul_date(value) if isinstance(value, datetime) else value
+    return f"{day.year}년 {day.month}월 {day.day}일"
+
+
+def short_day(value: date | datetime) -> str:
+    """Return a day as tables write it: `2026. 11. 20.`, in Seoul."""
+    day = seoul_date(value) if isinstance(value, datetime) else value
+    return f"{day.year}. {day.month}. {day.day}."
+
+
+def moment(value: datetime) -> str:
+    """Return an instant in Seoul: `2026. 11. 20. 14:05`."""
+    local = value.astimezone(SEOUL)
+    return f"{short_day(local.date())} {local:%H:%M}"
+
+
+def span(period: Period) -> str:
+    """Return a period with its last day: `2026. 11. 20. ~ 2026. 12. 19.`."""
+    return f"{short_day(period.start_on)} ~ {short_day(period.last_on)}"
+
+
+def cycle(plan: Plan) -> str:
+    """Return how often a plan is paid, as prices begin: `월`, `연`, `3개월`."""
+    if plan.interval is Interval.YEAR:
+        return "연"
+    return "월" if plan.interval_count == 1 else f"{plan.interval_count}개월"
+
+
+def service_period(plan: Plan) -> str:
+    """Return what one payment pays for: `결제일로부터 1개월`."""
+    return f"결제일로부터 {plan.months}개월"
+
+
+def tax_note(plan: Plan) -> str:
+    """Return what stands beside a price about tax."""
+    return "면세" if plan.tax_kind is TaxKind.TAX_FREE else "부가세 포함"
+
+
+def status_label(subscription: Subscription) -> str:
+    """Return a subscription's state in the customer's words."""
+    if subscription.is_canceling:
+        return "해지 예약"
+    return _STATUS_LABELS[subscription.status]
+
+
+def _facts() -> dict[str, Any]:
+    settings = current_app.config
+    return {
+        "shop_name": settings["SHOP_NAME"],
+        "merchant": {
+            "company": settings["BIZ_COMPANY"],
+            "representative": settings["BIZ_REP"],
+            "number": business_number.formatted(settings["BIZ_NO"]),
+            "number_digits": "".join(filter(str.isdigit, settings["BIZ_NO"])),
+            "mail_order": settings["BIZ_MAILORDER_NO"] or settings["BIZ_MAILORDER_EXEMPT"],
+            "address": settings["BIZ_ADDR"],
+            "phone": settings["BIZ_TEL"],
+            "email": settings["BIZ_EMAIL"],
+            "hours": settings["CS_HOURS"],
+            "hosting": settings["BIZ_HOSTING"],
+            "privacy_officer": settings["CPO_NAME"],
+            "privacy_contact": settings["CPO_CONTACT"],
+        },
+        "is_sandbox": settings["USES_SANDBOX"],
+    }

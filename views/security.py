@@ -1,0 +1,70 @@
+"""What every answer carries against attackers: CSRF, throttles and headers."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, request
+from flask_limiter import Limiter
+from flask_wtf.csrf import CSRFProtect
+
+from views.access import client_address
+
+csrf = CSRFProtect()
+limiter = Limiter(client_address)
+
+_TOSS = ("https://*.tosspayments.com", "https://*.toss.im")
+
+
+def register(app: Flask) -> None:
+    """Check every form's token and give every answer its headers."""
+    csrf.init_app(app)
+    limiter.init_app(app)
+    app.after_request(_add_headers)
+
+
+def let_card_window_in() -> None:
+    """Allow this one answer to load Toss's script and to open Toss's card window."""
+    g.has_card_window = True
+
+
+def _add_headers(response: Response) -> Response:
+    headers = response.headers
+    headers["Content-Security-Policy"] = _content_security_policy()
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+    headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
+    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if request.endpoint != "static":
+        headers.setdefault("Cache-Control", "private, no-store")
+    return response
+
+
+def _content_security_policy() -> str:
+    toss = " ".join(("", *_TOSS, *_configured_origins())) if "has_card_window" in g else ""
+    inline_styles = " 'unsafe-inline'" if toss else ""
+    frames = f"frame-src{toss}" if toss else "frame-src 'none'"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self'{toss}",
+            f"style-src 'self'{inline_styles}",
+            f"img-src 'self' data:{toss}",
+            "font-src 'self'",
+            f"connect-src 'self'{toss}",
+            frames,
+            f"form-action 'self'{toss}",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+            "manifest-src 'self'",
+        )
+    )
+
+
+def _configured_origins() -> list[str]:
+    origins = []
+    for name in ("TOSS_SDK_URL", "TOSS_API_BASE"):
+        parts = urlsplit(current_app.config[name])
+        origins.append(f"{parts.scheme}://{parts.netloc}")
+    return sorted(set(origins))
