@@ -1,0 +1,36 @@
+VENV := .venv
+IN_VENV := $(VENV)/bin/python
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help run test check bench clean
+.DEFAULT_GOAL := help
+
+help: ## list what make can do
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
+
+run: $(VENV)/runtime-installed ## start the shop here: sandbox, web and worker, until Ctrl-C
+	@$(IN_VENV) -m bin.run
+
+test: $(VENV)/dev-installed ## run everything that CI runs: lint, types, all tests, browser included
+	@$(IN_VENV) -m bin.test
+
+check: $(VENV)/dev-installed ## run lint, types and the fast tests
+	@$(IN_VENV) -m ruff check .
+	@$(IN_VENV) -m ruff format --check .
+	@$(IN_VENV) -m mypy
+	@$(IN_VENV) -m pytest -q
+
+bench: $(VENV)/dev-installed ## measure; one JSON object a line, status 1 when a goal is missed
+	@$(IN_VENV) -m benchmarks
+
+clean: ## remove what was installed or built; the shop's database under instance/ stays
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/runtime-installed: requirements.txt bin/install
+	@bin/install $(VENV) requirements.txt
+	@touch $@
+
+$(VENV)/dev-installed: requirements.txt requirements-dev.txt bin/install
+	@bin/install $(VENV) requirements-dev.txt
+	@touch $@ $(VENV)/runtime-installed

@@ -1,0 +1,44 @@
+"""How gunicorn serves the shop: threads, time limits above Toss's, logs without secrets."""
+
+import logging
+import os
+import re
+
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+
+SECRET_PATHS = re.compile(r"(/(?:webhooks/toss|password-reset)/)[^\s\"?]+")
+QUERY = re.compile(r"\?[^\s\"]+")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class WithoutSecrets(logging.Filter):
+    """Take query strings and secret ends of paths out of a line, and keep it one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = SECRET_PATHS.sub(r"\1***", record.getMessage())
+        record.msg = CONTROL_CHARACTERS.sub(" ", QUERY.sub("?***", text))
+        record.args = ()
+        return True
+
+
+class DiscreetLogger(Logger):
+    """Gunicorn's own logger, with the filter on both of its logs."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        for log in (self.access_log, self.error_log):
+            log.addFilter(WithoutSecrets())
+
+
+bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "1"))
+threads = int(os.environ.get("WEB_THREADS", "16"))
+timeout = 90
+graceful_timeout = 75
+control_socket_disable = True
+
+logger_class = DiscreetLogger
+accesslog = "-"
+access_log_format = '%(h)s %(m)s %(U)s %(s)s %(B)s %(M)sms "%(a)s"'

@@ -1,0 +1,154 @@
+"""A shop of real processes on free ports, with a database and a sandbox of its own."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, make_url, text
+
+import config
+from bin.service import ROOT, Service, free_port
+
+
+class Control:
+    """The sandbox's controls: plant faults, read what "Toss" did."""
+
+    def __init__(self, sandbox_url: str) -> None:
+        self._url = sandbox_url
+
+    def plant(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        """Replace the faults: `plant([{"operation": "charge", "kind": "lost", "times": 1}])`."""
+        self._ask("PUT", "faults", {"faults": list(faults)})
+
+    def ledger(self) -> Any:
+        """Return everything that the sandbox's ledger holds."""
+        return self._ask("GET", "ledger")
+
+    def _ask(self, method: str, name: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            f"{self._url}/_control/{name}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or "null")
+
+
+class Shop:
+    """Sandbox, web and worker under one folder; stops and starts again without losing data."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        port, sandbox_port = str(free_port()), str(free_port())
+        self.url = f"http://127.0.0.1:{port}"
+        self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+        self.database_url = _new_database(folder)
+        self.control = Control(self.sandbox_url)
+        self.env = {
+            **os.environ,
+            **config.DEFAULTS,  # so that no .env of the developer's counts
+            "PORT": port,
+            "SANDBOX_PORT": sandbox_port,
+            "DATABASE_URL": self.database_url,
+            "PUBLIC_URL": self.url,
+            "TOSS_API_BASE": self.sandbox_url,
+            "TOSS_SDK_URL": f"{self.sandbox_url}/v2/standard",
+            "PYTHONUNBUFFERED": "1",
+            **settings,
+        }
+        self.sandbox, self.web, self.worker = self._services(folder, sandbox_port)
+
+    def start(self) -> None:
+        """Prepare the database and start every process."""
+        self.flask("db", "upgrade")
+        self.flask("catalog", "load", "demo/catalog.toml")
+        self.ensure_up()
+
+    def ensure_up(self) -> None:
+        """Start what does not run, and wait until all of it answers."""
+        for service in (self.sandbox, self.web, self.worker):
+            if not service.is_alive():
+                service.start()
+                service.wait_until_ready()
+
+    def flask(self, *arguments: str, typed: str = "") -> str:
+        """Run a command of the shop, such as `flask("billing", "reconcile")`; return its output."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "flask", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            input=f"{typed}\n",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+        )
+        assert ran.returncode == 0, f"flask {' '.join(arguments)}:\n{ran.stdout}"
+        return ran.stdout
+
+    def restart_web(self, *, crash: bool = False) -> None:
+        """Stop gunicorn, in order or as a crash would, and start it again."""
+        if crash:
+            self.web.kill()
+        else:
+            self.web.stop()
+        self.ensure_up()
+
+    def logs(self) -> str:
+        """Return what every process has written since it was started."""
+        services = (self.sandbox, self.web, self.worker)
+        return "\n".join(f"{each.name} | {line}" for each in services for line in list(each.lines))
+
+    def stop(self) -> None:
+        """Stop every process; the database and the ledger stay, for `ensure_up`."""
+        for service in (self.worker, self.web, self.sandbox):
+            service.stop()
+
+    def close(self) -> None:
+        """Stop for good, and drop the database."""
+        self.stop()
+        _drop_database(self.database_url)
+
+    def _services(self, folder: Path, sandbox_port: str) -> tuple[Service, Service, Service]:
+        python, ledger = sys.executable, str(folder / "sandbox.sqlite")
+        sandbox = [python, "-m", "sandbox", "--port", sandbox_port, "--database", ledger]
+        web = [python, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+        worker = [python, "-m", "flask", "billing", "work"]
+        return (
+            Service("sandbox", sandbox, ready=f"{self.sandbox_url}/healthz", environ=self.env),
+            Service("web", web, ready=f"{self.url}/readyz", environ=self.env),
+            Service("worker", worker, ready="worker ready", environ=self.env),
+        )
+
+
+def _new_database(folder: Path) -> str:
+    server = os.environ.get("TEST_DATABASE_URL", "")
+    if not server:
+        return f"sqlite:///{folder / 'shop.sqlite'}"
+    name = f"shop_e2e_{secrets.token_hex(6)}"
+    _run_on(server, f"CREATE DATABASE {name}")
+    return _renamed(server, name)
+
+
+def _drop_database(url: str) -> None:
+    server = os.environ.get("TEST_DATABASE_URL", "")
+    if server and url != server:
+        name = make_url(url).database
+        _run_on(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _renamed(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _run_on(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
