@@ -14,7 +14,18 @@ Amounts are whole won, VAT included. Instants are aware UTC datetimes.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
+
+Operation = Literal[
+    "issue_billing_key",
+    "charge",
+    "confirm",
+    "cancel",
+    "find_payment",
+    "find_order",
+    "delete_billing_key",
+]
+"""The name of a call: that of its method."""
 
 
 class PaymentGatewayError(Exception):
