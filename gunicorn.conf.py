@@ -3,6 +3,9 @@
 import logging
 import os
 import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
 
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
@@ -29,6 +32,13 @@ class DiscreetLogger(Logger):
         super().setup(cfg)
         for log in (self.access_log, self.error_log):
             log.addFilter(WithoutSecrets())
+
+    def atoms(
+        self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = super().atoms(resp, req, environ, request_time)
+        found["U"] = quote(found["U"] or "-", encoding="latin-1")
+        return found
 
 
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"

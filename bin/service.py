@@ -104,9 +104,11 @@ class Service:
         return any(self._ready in line for line in list(self.lines))
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            self.lines.append(line.rstrip("\n"))
-            self._relay(line.rstrip("\n"))
+        assert process.stdout is not None
+        with process.stdout as output:
+            for line in output:
+                self.lines.append(line.rstrip("\n"))
+                self._relay(line.rstrip("\n"))
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
