@@ -33,6 +33,7 @@ class Service:
         *,
         ready: str,
         environ: Mapping[str, str],
+        folder: Path = ROOT,
         relay: Callable[[str], object] = lambda line: None,
     ) -> None:
         self.name = name
@@ -40,6 +41,7 @@ class Service:
         self._command = list(command)
         self._ready = ready
         self._environ = dict(environ)
+        self._folder = folder
         self._relay = relay
         self._process: subprocess.Popen[str] | None = None
 
@@ -48,7 +50,7 @@ class Service:
         self.lines.clear()
         self._process = subprocess.Popen(
             self._command,
-            cwd=ROOT,
+            cwd=self._folder,
             env=self._environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -73,6 +75,11 @@ class Service:
             if time.monotonic() > deadline:
                 raise ServiceFailed(self.last_words(f"did not answer within {seconds:g} seconds"))
             time.sleep(0.1)
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process, once it was started."""
+        return self._process.pid if self._process else None
 
     def is_alive(self) -> bool:
         """Test whether the process still runs."""
