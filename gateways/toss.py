@@ -195,7 +195,8 @@ class _Call:
         self.http_status: int | None = None
         self.trace_id: str | None = None
         self.version: str | None = None
-        self._secrets = sorted((s for s in secrets if len(s) > 1), key=len, reverse=True)
+        spellings = {*secrets, *map(_part, secrets), *map(_basic, secrets)}
+        self._secrets = sorted((s for s in spellings if len(s) > 1), key=len, reverse=True)
         self._started = time.monotonic()
 
     def accepted(self, answer: Answer) -> Answer | None:
@@ -286,11 +287,15 @@ class _Call:
 
 def _headers(secret_key: str, test_code: str | None) -> dict[str, str]:
     headers = {
-        "Authorization": "Basic " + base64.b64encode(f"{secret_key}:".encode()).decode(),
+        "Authorization": f"Basic {_basic(secret_key)}",
         "Accept": "application/json",
         "User-Agent": "dalbit-shop",
     }
     return headers if test_code is None else {**headers, "TossPayments-Test-Code": test_code}
+
+
+def _basic(secret_key: str) -> str:
+    return base64.b64encode(f"{secret_key}:".encode()).decode()
 
 
 def _part(value: str) -> str:

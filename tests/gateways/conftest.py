@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -37,6 +38,7 @@ class Script:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     raw: Callable[[Any], None] | None = None
+    echoed_code: str | None = None
     received: list[Received] = field(default_factory=list)
 
     def answer(self, status: int, body: object = b"", **headers: str) -> None:
@@ -51,6 +53,20 @@ class Script:
     def refuse(self, status: int, code: str, message: str = "거절") -> None:
         """Answer every request with an error body of Toss."""
         self.answer(status, {"code": code, "message": message})
+
+    def echo(self, status: int, code: str) -> None:
+        """Answer with an error whose message and trace id show all that was received."""
+        self.status = status
+        self.echoed_code = code
+
+    def echo_of(self, received: Received) -> None:
+        """Make the next answer out of what was received."""
+        seen = " ".join(
+            [received.path, unquote(received.path), received.headers["authorization"]]
+            + list(map(str, (received.body or {}).values()))
+        )
+        self.body = json.dumps({"code": self.echoed_code, "message": seen}).encode()
+        self.headers = {"x-tosspayments-trace-id": seen.encode("ascii", "ignore").decode()}
 
     def misbehave(self, raw: Callable[[Any], None]) -> None:
         """Let `raw` do with the connection what it likes, then close it."""
@@ -72,6 +88,8 @@ class ScriptedRequest(BaseHTTPRequestHandler):
             self.close_connection = True
             self.script.raw(self.wfile)
             return
+        if self.script.echoed_code is not None:
+            self.script.echo_of(received)
         self.send_response(self.script.status)
         for name, value in self.script.headers.items():
             self.send_header(name, value)
@@ -155,7 +173,7 @@ def charge_request() -> ChargeRequest:
         order_name="프리미엄 월 구독",
         amount_won=10000,
         tax_free_won=3000,
-        customer_name="홍길동PLANTED",
+        customer_name="홍길동",
         customer_email="PLANTED@example.com",
         idempotency_key="charge-1",
     )
