@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import commands
 from flask import Flask
 from flask_migrate import Migrate
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import commands
 import config
 import views
 from gateways.mail import open_mailbox
@@ -16,6 +16,7 @@ from gateways.payment import PaymentGateway
 from gateways.toss import TossGateway
 from models import Vault, db
 from models.base import prepare_sqlite
+from views.room import Room
 
 
 def create_app(
@@ -37,6 +38,9 @@ def create_app(
     app.extensions["vault"] = Vault(app.config["BILLING_KEY_SECRETS"])
     app.extensions["payment_gateway"] = gateway or _toss_gateway(app)
     app.extensions["mailbox"] = open_mailbox(app.config["MAIL_URL"], app.config["BIZ_EMAIL"])
+    app.extensions["toss_room"] = Room(
+        app, places=app.config["TOSS_WEB_ROOM"], wait_seconds=app.config["TOSS_WEB_WAIT"]
+    )
     views.register(app)
     commands.register(app)
     return app

@@ -351,7 +351,9 @@ def _check_key_pair(
 def _key_mistakes(name: str, key: str, *, own: str, other: str) -> list[str]:
     kind = "client" if own == "ck" else "secret"
     if not key:
-        return [f"{name} is missing: copy the {kind} key of the same pair from 개발자센터 > API 키."]
+        return [
+            f"{name} is missing: copy the {kind} key of the same pair from 개발자센터 > API 키."
+        ]
     if re.search(r"\s|\ufeff", key):
         return [f"{name} holds a blank or a line end: copy the key again without it."]
     if re.match(r"(test|live)_g[cs]k_", key):
@@ -401,7 +403,9 @@ def _check_live(
     if raw["SANDBOX_CONTROL_URL"]:
         mistakes.append("SANDBOX_CONTROL_URL must be empty with live keys.")
     if raw["MAIL_URL"].startswith("console"):
-        mistakes.append("MAIL_URL is console: with live keys contracts must be mailed: use smtp://….")
+        mistakes.append(
+            "MAIL_URL is console: with live keys contracts must be mailed: use smtp://…."
+        )
     if isinstance(settings["TOSS_TIMEOUT"], float) and settings["TOSS_TIMEOUT"] < 60:
         mistakes.append("TOSS_TIMEOUT must be at least 60 with live keys: Toss may take that long.")
     if debug:
@@ -409,8 +413,11 @@ def _check_live(
 
 
 def _flask_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    is_https = str(settings["PUBLIC_URL"]).startswith("https://")
+    address = urlsplit(settings["PUBLIC_URL"])
+    is_https = address.scheme == "https"
     return {
+        "SERVER_NAME": address.netloc,
+        "PREFERRED_URL_SCHEME": address.scheme,
         "SQLALCHEMY_DATABASE_URI": settings["DATABASE_URL"],
         "SESSION_COOKIE_NAME": "__Host-session" if is_https else "session",
         "SESSION_COOKIE_SECURE": is_https,

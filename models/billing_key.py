@@ -33,13 +33,13 @@ class BillingKey(db.Model):
     status: Mapped[BillingKeyStatus] = mapped_column(default=BillingKeyStatus.ACTIVE, index=True)
     ciphertext: Mapped[str | None] = mapped_column(Text)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
-    method: Mapped[str] = mapped_column(String(20))
-    card_issuer: Mapped[str] = mapped_column(String(30))
-    card_number: Mapped[str] = mapped_column(String(30))
-    card_type: Mapped[str | None] = mapped_column(String(20))
-    owner_type: Mapped[str | None] = mapped_column(String(20))
+    method: Mapped[str] = mapped_column(String(50))
+    card_issuer: Mapped[str] = mapped_column(String(50))
+    card_number: Mapped[str] = mapped_column(String(50))
+    card_type: Mapped[str | None] = mapped_column(String(50))
+    owner_type: Mapped[str | None] = mapped_column(String(50))
     key_pair: Mapped[str] = mapped_column(String(10))
-    m_id: Mapped[str] = mapped_column(String(20))
+    m_id: Mapped[str] = mapped_column(String(50))
     secret_fingerprint: Mapped[str] = mapped_column(String(16))
     issued_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
@@ -60,6 +60,11 @@ class BillingKey(db.Model):
             .limit(limit)
         )
         return list(db.session.scalars(query))
+
+    @classmethod
+    def with_plain(cls, plain: str, vault: Vault) -> "BillingKey | None":
+        """Return the row of this billing key, whichever secret was the newest when it came."""
+        return db.session.scalar(select(cls).where(cls.fingerprint.in_(vault.fingerprints(plain))))
 
     @property
     def is_active(self) -> bool:

@@ -1,18 +1,23 @@
 """A checkout: one customer's way from a quote through the card window to a paid subscription."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import InvalidTransition, db
+from models.payment_attempt import PaymentAttempt
 from models.plan import Plan
 from models.quote import Quote
 from models.user import User
 from models.vault import Vault
+
+if TYPE_CHECKING:
+    from models.invoice import Invoice
 
 
 class CheckoutStatus(StrEnum):
@@ -55,10 +60,12 @@ class Checkout(db.Model):
             "(status = 'authorized') = (auth_key_ciphertext IS NOT NULL)",
             name="auth_key_only_while_authorized",
         ),
-        CheckConstraint("(status = 'failed') = (failure_kind IS NOT NULL)", name="failed_with_kind"),
         CheckConstraint(
-            "status NOT IN ('charging', 'completed') OR subscription_id IS NOT NULL",
-            name="charging_with_subscription",
+            "(status = 'failed') = (failure_kind IS NOT NULL)", name="failed_with_kind"
+        ),
+        CheckConstraint(
+            "status NOT IN ('charging', 'completed') OR invoice_id IS NOT NULL",
+            name="charging_with_invoice",
         ),
     )
 
@@ -68,12 +75,13 @@ class Checkout(db.Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
     quote_id: Mapped[int] = mapped_column(ForeignKey("quote.id"))
-    subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscription.id"), index=True)
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoice.id"), index=True)
     status: Mapped[CheckoutStatus] = mapped_column(default=CheckoutStatus.OPEN, index=True)
     auth_key_ciphertext: Mapped[str | None] = mapped_column(Text)
     issue_idempotency_key: Mapped[str] = mapped_column(String(36), default=lambda: str(uuid4()))
     issue_tries: Mapped[int] = mapped_column(default=0)
     leased_until: Mapped[datetime | None]
+    next_issue_at: Mapped[datetime | None]
     failure_kind: Mapped[FailureKind | None]
     failure_code: Mapped[str | None] = mapped_column(String(100))
     reported_code: Mapped[str | None] = mapped_column(String(100))
@@ -85,25 +93,36 @@ class Checkout(db.Model):
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
     plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
     quote: Mapped[Quote] = relationship(lazy="joined", innerjoin=True)
+    invoice: Mapped["Invoice | None"] = relationship()
 
     @classmethod
-    def unfinished(cls, *, now: datetime, limit: int) -> list[str]:
-        """Return ids of checkouts with an auth key or a charge under way that nobody works on."""
-        query = (
-            select(cls.id)
-            .where(cls.status.in_(_UNFINISHED))
-            .where((cls.leased_until.is_(None)) | (cls.leased_until <= now))
-            .order_by(cls.authorized_at)
-            .limit(limit)
+    def locked(cls, checkout_id: str) -> "Checkout":
+        """Return a checkout as it is now, its row locked until the commit."""
+        query = select(cls).filter_by(id=checkout_id).with_for_update(of=cls)
+        return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+    @classmethod
+    def unfinished(cls, *, now: datetime, limit: int, at_once: bool = False) -> list[str]:
+        """Return ids of checkouts that nobody works on: a key to be issued, a charge to be begun.
+
+        With `at_once`, also those that wait for their next try.
+        """
+        attempted = select(PaymentAttempt.id).where(PaymentAttempt.invoice_id == cls.invoice_id)
+        query = select(cls.id).where(
+            (cls.status == CheckoutStatus.AUTHORIZED)
+            | ((cls.status == CheckoutStatus.CHARGING) & ~attempted.exists()),
+            (cls.leased_until.is_(None)) | (cls.leased_until <= now),
         )
-        return list(db.session.scalars(query))
+        if not at_once:
+            query = query.where((cls.next_issue_at.is_(None)) | (cls.next_issue_at <= now))
+        return list(db.session.scalars(query.order_by(cls.authorized_at).limit(limit)))
 
     @classmethod
-    def charging_for(cls, subscription_id: int) -> "Checkout | None":
-        """Return the checkout whose first charge of this subscription is under way."""
+    def charging_for(cls, invoice_id: int) -> "Checkout | None":
+        """Return the checkout that waits for this invoice to be collected."""
         return db.session.scalar(
             select(cls)
-            .filter_by(subscription_id=subscription_id, status=CheckoutStatus.CHARGING)
+            .filter_by(invoice_id=invoice_id, status=CheckoutStatus.CHARGING)
             .with_for_update(of=cls)
         )
 
@@ -141,12 +160,24 @@ class Checkout(db.Model):
         """Reserve this checkout for one process."""
         self.leased_until = until
 
-    def begin_charging(self, subscription_id: int) -> None:
+    def postpone_issue(self, *, until: datetime) -> None:
+        """Give the lease back and remember when to ask Toss for the billing key again."""
+        self._must_be(CheckoutStatus.AUTHORIZED)
+        self.leased_until = None
+        self.issue_tries += 1
+        self.next_issue_at = until
+
+    def renew_idempotency_key(self) -> None:
+        """Take a new key: the old one would replay a passing refusal."""
+        self.issue_idempotency_key = str(uuid4())
+
+    def begin_charging(self, invoice_id: int) -> None:
         """Note that the billing key is stored, and erase the auth key that made it."""
         self._must_be(CheckoutStatus.AUTHORIZED)
         self.status = CheckoutStatus.CHARGING
-        self.subscription_id = subscription_id
+        self.invoice_id = invoice_id
         self.auth_key_ciphertext = None
+        self.leased_until = self.next_issue_at = None
 
     def complete(self, *, now: datetime) -> None:
         """Note that the first invoice is paid."""
@@ -169,6 +200,7 @@ class Checkout(db.Model):
 
     def _settle(self, status: CheckoutStatus, now: datetime) -> None:
         self.status = status
+        self.next_issue_at = None
         self.leased_until = None
         self.settled_at = now
 

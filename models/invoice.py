@@ -49,7 +49,7 @@ class Invoice(db.Model):
     order_name: Mapped[str] = mapped_column(String(100))
     amount_won: Mapped[int]
     tax_free_won: Mapped[int]
-    status: Mapped[InvoiceStatus] = mapped_column(default=InvoiceStatus.OPEN)
+    status: Mapped[InvoiceStatus]
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
     subscription: Mapped[Subscription] = relationship(back_populates="invoices")
@@ -72,6 +72,7 @@ class Invoice(db.Model):
             order_name=quote.plan.name,
             amount_won=quote.amount_won,
             tax_free_won=quote.tax_free_won,
+            status=InvoiceStatus.OPEN,
             created_at=now,
         )
         db.session.add(invoice)
@@ -86,6 +87,11 @@ class Invoice(db.Model):
     def is_paid(self) -> bool:
         """Test whether this invoice is paid."""
         return self.status is InvoiceStatus.PAID
+
+    @property
+    def has_attempt_in_flight(self) -> bool:
+        """Test whether an attempt is pending or set aside: nothing more may be charged till then."""
+        return any(attempt.is_pending or attempt.is_set_aside for attempt in self.attempts)
 
     @property
     def period(self) -> Period:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import db
@@ -20,9 +20,6 @@ class Payment(db.Model):
         CheckConstraint(
             "refunded_won >= 0 AND refunded_won <= amount_won", name="refunded_within_amount"
         ),
-        CheckConstraint(
-            "supplied_won + vat_won + tax_free_won = amount_won", name="sums_add_up"
-        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -36,15 +33,15 @@ class Payment(db.Model):
     vat_won: Mapped[int]
     tax_free_won: Mapped[int]
     refunded_won: Mapped[int] = mapped_column(default=0)
-    method: Mapped[str] = mapped_column(String(20))
-    card_issuer: Mapped[str] = mapped_column(String(30))
-    card_number: Mapped[str] = mapped_column(String(30))
-    approve_no: Mapped[str | None] = mapped_column(String(20))
-    receipt_url: Mapped[str | None] = mapped_column(String(500))
+    method: Mapped[str] = mapped_column(String(50))
+    card_issuer: Mapped[str] = mapped_column(String(50))
+    card_number: Mapped[str] = mapped_column(String(50))
+    approve_no: Mapped[str | None] = mapped_column(String(50))
+    receipt_url: Mapped[str | None] = mapped_column(Text)
     key_pair: Mapped[str] = mapped_column(String(10))
-    m_id: Mapped[str] = mapped_column(String(20))
+    m_id: Mapped[str] = mapped_column(String(50))
     secret_fingerprint: Mapped[str] = mapped_column(String(16))
-    api_version: Mapped[str | None] = mapped_column(String(20))
+    api_version: Mapped[str | None] = mapped_column(String(50))
     approved_at: Mapped[datetime]
     invoice: Mapped["Invoice"] = relationship(back_populates="payment")
 

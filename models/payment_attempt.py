@@ -50,13 +50,13 @@ class PaymentAttempt(db.Model):
     billing_key_id: Mapped[int] = mapped_column(ForeignKey("billing_key.id"), index=True)
     attempt_no: Mapped[int]
     order_id: Mapped[str] = mapped_column(String(64), unique=True)
-    idempotency_key: Mapped[str] = mapped_column(String(36), default=lambda: str(uuid4()))
+    idempotency_key: Mapped[str] = mapped_column(String(36))
     order_name: Mapped[str] = mapped_column(String(100))
     customer_name: Mapped[str] = mapped_column(String(100))
     customer_email: Mapped[str] = mapped_column(String(100))
     amount_won: Mapped[int]
     tax_free_won: Mapped[int]
-    status: Mapped[AttemptStatus] = mapped_column(default=AttemptStatus.PENDING)
+    status: Mapped[AttemptStatus]
     key_pair: Mapped[str] = mapped_column(String(10))
     secret_fingerprint: Mapped[str] = mapped_column(String(16))
     failure_code: Mapped[str | None] = mapped_column(String(100))
@@ -90,6 +90,8 @@ class PaymentAttempt(db.Model):
             customer_email=subscription.user.email,
             amount_won=invoice.amount_won,
             tax_free_won=invoice.tax_free_won,
+            status=AttemptStatus.PENDING,
+            idempotency_key=str(uuid4()),
             key_pair=key_pair,
             secret_fingerprint=secret_fingerprint,
             created_at=now,

@@ -34,10 +34,10 @@ class PaymentRequest(db.Model):
     idempotency_key: Mapped[str] = mapped_column(String(36))
     secret_fingerprint: Mapped[str] = mapped_column(String(16))
     sent_at: Mapped[datetime]
-    answered_at: Mapped[datetime | None]
     http_status: Mapped[int | None]
     code: Mapped[str | None] = mapped_column(String(100))
     trace_id: Mapped[str | None] = mapped_column(String(100))
+    transient: Mapped[bool] = mapped_column(default=False)
 
     @classmethod
     def send(
@@ -63,10 +63,15 @@ class PaymentRequest(db.Model):
         return request
 
     def answer(
-        self, *, http_status: int | None, code: str | None, trace_id: str | None, now: datetime
+        self,
+        *,
+        code: str,
+        http_status: int | None,
+        trace_id: str | None,
+        transient: bool = False,
     ) -> None:
-        """Keep what came back; a sending that nobody answered has no HTTP status."""
-        self.answered_at = now
+        """Keep what came back. A sending without a code was cut off with its process."""
+        self.code = code[:100]
         self.http_status = http_status
-        self.code = code and code[:100]
         self.trace_id = trace_id and trace_id[:100]
+        self.transient = transient

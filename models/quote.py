@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import db
@@ -45,6 +45,22 @@ class Quote(db.Model):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
+
+    @classmethod
+    def of(cls, user_id: int, quote_id: int | None, plan_id: int) -> "Quote | None":
+        """Return this customer's quote of this plan."""
+        query = select(cls).filter_by(id=quote_id, user_id=user_id, plan_id=plan_id)
+        return db.session.scalar(query)
+
+    @classmethod
+    def open_for(cls, user: User, plan: Plan, *, now: datetime) -> "Quote":
+        """Return today's quote of this plan that stands for a good while yet, or add one."""
+        query = select(cls).filter_by(
+            user_id=user.id, plan_id=plan.id, anchor_on=seoul_date(now), kind=QuoteKind.FIRST_CHARGE
+        )
+        query = query.where(cls.expires_at > now + CHECKOUT_LIFETIME / 2)
+        found = db.session.scalar(query.order_by(cls.id.desc()).limit(1))
+        return found or cls.first_charge(user=user, plan=plan, now=now)
 
     @classmethod
     def first_charge(cls, *, user: User, plan: Plan, now: datetime) -> "Quote":

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import InvalidTransition, db
@@ -33,7 +33,6 @@ class EndReason(StrEnum):
 
     CANCELED = "canceled"
     MERCHANT_ERROR = "merchant_error"
-    ABANDONED = "abandoned"
 
 
 _LIVE = (SubscriptionStatus.INCOMPLETE, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
@@ -66,9 +65,9 @@ class Subscription(db.Model):
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
     billing_key_id: Mapped[int] = mapped_column(ForeignKey("billing_key.id"))
-    status: Mapped[SubscriptionStatus] = mapped_column(default=SubscriptionStatus.INCOMPLETE)
-    term_no: Mapped[int] = mapped_column(default=1)
-    period_no: Mapped[int] = mapped_column(default=1)
+    status: Mapped[SubscriptionStatus]
+    term_no: Mapped[int]
+    period_no: Mapped[int]
     anchor_on: Mapped[date]
     paid_from_on: Mapped[date | None]
     paid_until_on: Mapped[date | None]
@@ -95,11 +94,26 @@ class Subscription(db.Model):
             product_id=quote.plan.product_id,
             plan=quote.plan,
             billing_key=billing_key,
+            status=SubscriptionStatus.INCOMPLETE,
+            term_no=1,
+            period_no=1,
             anchor_on=quote.anchor_on,
             created_at=now,
         )
         db.session.add(subscription)
         return subscription
+
+    @classmethod
+    def locked(cls, subscription_id: int) -> "Subscription":
+        """Return a subscription as it is now, its row locked until the commit.
+
+        Every use case that changes anything of a subscription takes this lock first; what the
+        session had read before is read again.
+        """
+        query = select(cls.id).filter_by(id=subscription_id).with_for_update()
+        db.session.scalars(query).one()
+        db.session.expire_all()
+        return db.session.get_one(cls, subscription_id)
 
     @classmethod
     def live_for(cls, user_id: int, product_id: int) -> "Subscription | None":
@@ -171,6 +185,12 @@ class Subscription(db.Model):
         """Return what is owed and not yet paid or void."""
         return next((invoice for invoice in reversed(self.invoices) if invoice.is_open), None)
 
+    @property
+    def is_collecting(self) -> bool:
+        """Test whether the open invoice is being charged, or is about to be, or waits for a person."""
+        invoice = self.open_invoice
+        return invoice is not None and (not invoice.attempts or invoice.has_attempt_in_flight)
+
     def grants_access(self, now: datetime, *, grace_days: int) -> bool:
         """Test whether its customer may read now, whatever the worker has or has not done."""
         if not self.is_running or self.paid_until_on is None:
@@ -220,5 +240,5 @@ class Subscription(db.Model):
             raise InvalidTransition(f"subscription {self.id} is {self.status}, not {status}")
 
 
-def _is_live(cls: type[Subscription]):  # type: ignore[no-untyped-def]
+def _is_live(cls: type[Subscription]) -> ColumnElement[bool]:
     return cls.status.in_(_LIVE)

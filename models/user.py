@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 from uuid import uuid4
 
 from argon2 import PasswordHasher
@@ -34,15 +35,13 @@ class User(db.Model):
     name: Mapped[str] = mapped_column(String(50))
     password_hash: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role] = mapped_column(default=Role.CUSTOMER)
-    customer_key: Mapped[str] = mapped_column(
-        String(50), unique=True, default=lambda: str(uuid4())
-    )
+    customer_key: Mapped[str] = mapped_column(String(50), unique=True, default=lambda: str(uuid4()))
     created_at: Mapped[datetime]
     password_changed_at: Mapped[datetime]
 
     is_authenticated = True
     is_active = True
-    sign_in_token: str
+    sign_in_token: ClassVar[str] = ""
     """The token of the sign-in that loaded this user; set for one request, never stored."""
 
     @property

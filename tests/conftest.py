@@ -159,7 +159,9 @@ def page(client: FlaskClient) -> Callable[..., "Page"]:
 
     def get(path: str, *, status: int = 200, **kwargs: Any) -> Page:
         answer = client.get(path, **kwargs)
-        assert answer.status_code == status, f"{path}: {answer.status} {answer.get_data(as_text=True)}"
+        assert answer.status_code == status, (
+            f"{path}: {answer.status} {answer.get_data(as_text=True)}"
+        )
         return checked_page(answer)
 
     return get

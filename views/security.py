@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, abort, current_app, g, request
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFProtect
 
@@ -18,12 +18,20 @@ def register(app: Flask) -> None:
     """Check every form's token and give every answer its headers."""
     csrf.init_app(app)
     limiter.init_app(app)
+    app.before_request(_refuse_nul)
     app.after_request(_add_headers)
 
 
 def let_card_window_in() -> None:
     """Allow this one answer to load Toss's script and to open Toss's card window."""
     g.has_card_window = True
+
+
+def _refuse_nul() -> None:
+    """Refuse a NUL anywhere in what was sent: no database column can hold one."""
+    sent = (request.path, *request.args.values(), *request.form.values())
+    if any("\0" in text for text in sent):
+        abort(400)
 
 
 def _add_headers(response: Response) -> Response:

@@ -1,0 +1,82 @@
+"""End a subscription at the end of what was paid for, and undo that until it happens."""
+
+from datetime import datetime
+
+from billing import BillingError
+from models import AuditEntry, Subscription, db
+from models.subscription import EndReason
+
+
+class NotCancelable(BillingError):
+    """There is nothing to cancel, or it is canceled already."""
+
+    user_message = "해지할 구독이 없거나 이미 해지했어요. 내 구독에서 확인해 주세요."
+
+
+class NotResumable(BillingError):
+    """No scheduled end is left to undo."""
+
+    user_message = "되돌릴 해지 예약이 없어요. 내 구독에서 확인해 주세요."
+
+
+def schedule_cancellation(*, subscription_id: int, actor_id: int, now: datetime) -> Subscription:
+    """End at the end of the paid period (일반해지); a subscription never paid for ends at once.
+
+    :raises NotCancelable: its end is scheduled, it is over, or its first payment is under way.
+    """
+    subscription = Subscription.locked(subscription_id)
+    if subscription.is_incomplete and not subscription.is_collecting:
+        _end(subscription, now=now)
+    elif subscription.is_running and not subscription.is_canceling:
+        subscription.schedule_cancellation(now=now)
+    else:
+        db.session.rollback()
+        raise NotCancelable
+    _log("subscription.canceled", subscription, actor_id=actor_id, now=now)
+    db.session.commit()
+    return subscription
+
+
+def resume(*, subscription_id: int, actor_id: int, now: datetime) -> Subscription:
+    """Undo a scheduled cancellation before its end has come (해지 예약 취소).
+
+    :raises NotResumable: nothing is scheduled, or the end has come.
+    """
+    subscription = Subscription.locked(subscription_id)
+    if not subscription.is_canceling or not subscription.grants_access(now, grace_days=0):
+        db.session.rollback()
+        raise NotResumable
+    subscription.resume(now=now)
+    _log("subscription.resumed", subscription, actor_id=actor_id, now=now)
+    db.session.commit()
+    return subscription
+
+
+def end_due(*, subscription_id: int, now: datetime) -> None:
+    """Close a subscription whose scheduled end has come; one that was resumed is left alone."""
+    subscription = Subscription.locked(subscription_id)
+    ends_at = subscription.ends_at
+    if subscription.is_ended or ends_at is None or now < ends_at:
+        db.session.rollback()
+        return
+    _end(subscription, now=now)
+    _log("subscription.ended", subscription, actor_id=None, now=now)
+    db.session.commit()
+
+
+def _end(subscription: Subscription, *, now: datetime) -> None:
+    invoice = subscription.open_invoice
+    if invoice is not None:
+        invoice.void()
+    subscription.end(EndReason.CANCELED, now=now)
+    subscription.billing_key.begin_revocation()
+
+
+def _log(action: str, subscription: Subscription, *, actor_id: int | None, now: datetime) -> None:
+    AuditEntry.write(
+        action,
+        subject_type="subscription",
+        subject_id=subscription.id,
+        actor_id=actor_id,
+        now=now,
+    )

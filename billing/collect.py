@@ -1,0 +1,319 @@
+"""The only function that takes money, and the only one that decides whether it moved.
+
+Nothing else charges a card. Every charge is committed before it is sent, no database connection
+is held while Toss answers, and only a definite answer settles an attempt.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from billing import BillingError
+from billing.alert_merchant import alert_merchant
+from gateways.payment import (
+    BillingKeyRejected,
+    CardDeclined,
+    ChargeRequest,
+    OutcomeUnknown,
+    PaymentAnswer,
+    PaymentGateway,
+    PaymentGatewayError,
+    RequestRejected,
+)
+from models import (
+    Checkout,
+    Invoice,
+    Notice,
+    Payment,
+    PaymentAttempt,
+    PaymentRequest,
+    Subscription,
+    Vault,
+    db,
+)
+from models.checkout import FailureKind
+from models.notice import NoticeKind
+from models.payment_request import RequestKind
+from models.subscription import EndReason
+
+log = logging.getLogger("shop.billing")
+
+FIRST_LOOK_UP = timedelta(seconds=10)
+
+
+class NothingToCollect(BillingError):
+    """The invoice is paid, void or set aside."""
+
+    user_message = "이미 처리된 결제예요. 내 구독에서 확인해 주세요."
+
+
+class CollectionInProgress(BillingError):
+    """Another attempt at this invoice is not settled yet."""
+
+    user_message = "결제 결과를 확인하고 있어요. 잠시만 기다려 주세요."
+
+
+def collect(*, invoice_id: int, gateway: PaymentGateway, vault: Vault, now: datetime) -> Payment:
+    """Charge an open invoice with its subscription's card, once, and return the payment.
+
+    :raises NothingToCollect: it is not open any more.
+    :raises CollectionInProgress: an attempt is pending or set aside; nothing was sent.
+    :raises CardDeclined: no money moved.
+    :raises BillingKeyRejected: no money moved.
+    :raises RequestRejected: no money moved.
+    :raises OutcomeUnknown: the attempt stays pending; `reconcile` settles it.
+    """
+    attempt_id = _claim(invoice_id, gateway=gateway, now=now)
+    return send(attempt_id=attempt_id, gateway=gateway, vault=vault, now=now)
+
+
+def send(*, attempt_id: int, gateway: PaymentGateway, vault: Vault, now: datetime) -> Payment:
+    """Send a pending attempt's one request, for the first time or again, and settle the answer.
+
+    What the caller changed is committed with the sending, before it leaves. Raises as `collect`
+    does.
+    """
+    attempt = db.session.get_one(PaymentAttempt, attempt_id)
+    charge = _charge_request(attempt, vault)
+    sending = PaymentRequest.send(
+        RequestKind.CHARGE,
+        attempt_id=attempt_id,
+        idempotency_key=charge.idempotency_key,
+        secret_fingerprint=gateway.secret_fingerprint,
+        now=now,
+    )
+    attempt.look_up_again(at=now + timedelta(seconds=gateway.timeout_seconds) + FIRST_LOOK_UP)
+    db.session.flush()
+    sending_id = sending.id
+    db.session.commit()
+
+    try:
+        answer = gateway.charge(charge)
+    except PaymentGatewayError as error:
+        _settle_refusal(attempt_id, sending_id, error, gateway=gateway, now=now)
+        raise
+    return settle(
+        attempt_id=attempt_id, answer=answer, gateway=gateway, now=now, sending_id=sending_id
+    )
+
+
+def settle(
+    *,
+    attempt_id: int,
+    answer: PaymentAnswer,
+    gateway: PaymentGateway,
+    now: datetime,
+    sending_id: int | None = None,
+) -> Payment:
+    """Settle a pending attempt by what Toss says of its order, and return the payment.
+
+    An attempt that somebody settled meanwhile is left as it is.
+
+    :raises CardDeclined: Toss says that the order failed.
+    :raises OutcomeUnknown: Toss has not decided, or answered something else than was asked; the
+        attempt is then set aside for the merchant.
+    """
+    attempt = locked_attempt(attempt_id)
+    if sending_id is not None:
+        db.session.get_one(PaymentRequest, sending_id).answer(
+            code=answer.status, http_status=200, trace_id=answer.trace_id
+        )
+    if not attempt.is_pending:
+        db.session.commit()
+        return _payment_of(attempt)
+    differences = answer.differences(
+        order_id=attempt.order_id,
+        amount_won=attempt.amount_won,
+        tax_free_won=attempt.tax_free_won,
+        type="BILLING",
+        method=attempt.billing_key.method,
+    )
+    if answer.is_failed:
+        error = CardDeclined(answer.failure_code or answer.status, answer.failure_message or "")
+        _refuse(attempt, error, gateway=gateway, now=now)
+        db.session.commit()
+        raise error
+    if not answer.is_done and not answer.is_canceled:
+        attempt.look_up_again(at=now + FIRST_LOOK_UP)
+        db.session.commit()
+        raise OutcomeUnknown(answer.status, "not decided yet", trace_id=answer.trace_id)
+    if answer.is_canceled or differences or not attempt.invoice.is_open:
+        _set_aside(attempt, answer, differences, now=now)
+        db.session.commit()
+        raise OutcomeUnknown("set_aside", "; ".join(differences), trace_id=answer.trace_id)
+    payment = _book(attempt, answer, gateway=gateway, now=now)
+    db.session.commit()
+    return payment
+
+
+def locked_attempt(attempt_id: int) -> PaymentAttempt:
+    """Return an attempt as it is now, its subscription locked until the commit."""
+    subscription_id = db.session.scalars(
+        select(Invoice.subscription_id)
+        .join(PaymentAttempt, PaymentAttempt.invoice_id == Invoice.id)
+        .where(PaymentAttempt.id == attempt_id)
+    ).one()
+    Subscription.locked(subscription_id)
+    return db.session.get_one(PaymentAttempt, attempt_id)
+
+
+def _claim(invoice_id: int, *, gateway: PaymentGateway, now: datetime) -> int:
+    subscription_id = db.session.get_one(Invoice, invoice_id).subscription_id
+    Subscription.locked(subscription_id)
+    invoice = db.session.get_one(Invoice, invoice_id)
+    if invoice.has_attempt_in_flight:
+        db.session.rollback()
+        raise CollectionInProgress
+    if not invoice.is_open:
+        db.session.rollback()
+        raise NothingToCollect
+    attempt = PaymentAttempt.begin(
+        invoice,
+        key_pair=gateway.key_pair,
+        secret_fingerprint=gateway.secret_fingerprint,
+        now=now,
+    )
+    try:
+        db.session.flush()
+    except IntegrityError:
+        db.session.rollback()
+        raise CollectionInProgress from None
+    return attempt.id
+
+
+def _charge_request(attempt: PaymentAttempt, vault: Vault) -> ChargeRequest:
+    return ChargeRequest(
+        billing_key=attempt.billing_key.plain(vault),
+        customer_key=attempt.invoice.subscription.user.customer_key,
+        order_id=attempt.order_id,
+        order_name=attempt.order_name,
+        amount_won=attempt.amount_won,
+        tax_free_won=attempt.tax_free_won,
+        customer_name=attempt.customer_name,
+        customer_email=attempt.customer_email,
+        idempotency_key=attempt.idempotency_key,
+    )
+
+
+def _payment_of(attempt: PaymentAttempt) -> Payment:
+    payment = attempt.invoice.payment
+    if payment is None:
+        raise NothingToCollect
+    return payment
+
+
+def _settle_refusal(
+    attempt_id: int,
+    sending_id: int,
+    error: PaymentGatewayError,
+    *,
+    gateway: PaymentGateway,
+    now: datetime,
+) -> None:
+    attempt = locked_attempt(attempt_id)
+    db.session.get_one(PaymentRequest, sending_id).answer(
+        code=error.code,
+        http_status=error.http_status,
+        trace_id=error.trace_id,
+        transient=isinstance(error, OutcomeUnknown) and error.transient,
+    )
+    if attempt.is_pending:
+        if isinstance(error, OutcomeUnknown):
+            attempt.look_up_again(at=now + FIRST_LOOK_UP)
+        else:
+            _refuse(attempt, error, gateway=gateway, now=now)
+    db.session.commit()
+
+
+def _book(
+    attempt: PaymentAttempt, answer: PaymentAnswer, *, gateway: PaymentGateway, now: datetime
+) -> Payment:
+    invoice = attempt.invoice
+    subscription = invoice.subscription
+    card = answer.card
+    payment = Payment(
+        user_id=subscription.user_id,
+        invoice=invoice,
+        attempt_id=attempt.id,
+        payment_key=answer.payment_key,
+        order_id=answer.order_id,
+        amount_won=answer.total_won,
+        supplied_won=answer.supplied_won,
+        vat_won=answer.vat_won,
+        tax_free_won=answer.tax_free_won,
+        method=answer.method,
+        card_issuer=card.issuer_name if card else attempt.billing_key.card_issuer,
+        card_number=card.number if card else attempt.billing_key.card_number,
+        approve_no=answer.approve_no,
+        receipt_url=answer.receipt_url,
+        key_pair=attempt.key_pair,
+        m_id=answer.m_id,
+        secret_fingerprint=gateway.secret_fingerprint,
+        api_version=answer.version,
+        approved_at=answer.approved_at or now,
+    )
+    db.session.add(payment)
+    attempt.succeed(now=now)
+    invoice.pay(now=now)
+    if subscription.is_incomplete:
+        subscription.activate(invoice.period)
+        _complete_checkout(invoice, now=now)
+        Notice.owe(
+            NoticeKind.CONTRACT,
+            cause=f"contract:{subscription.id}:{invoice.term_no}",
+            user_id=subscription.user_id,
+            facts={"invoice_id": invoice.id},
+            now=now,
+        )
+    return payment
+
+
+def _complete_checkout(invoice: Invoice, *, now: datetime) -> None:
+    checkout = Checkout.charging_for(invoice.id)
+    if checkout is not None:
+        checkout.complete(now=now)
+
+
+def _refuse(
+    attempt: PaymentAttempt, error: PaymentGatewayError, *, gateway: PaymentGateway, now: datetime
+) -> None:
+    attempt.fail(error.code, error.message, now=now)
+    subscription = attempt.invoice.subscription
+    if not subscription.is_incomplete:
+        return
+    attempt.billing_key.begin_revocation()
+    is_ours = isinstance(error, RequestRejected) or _is_contract_error(error, gateway)
+    checkout = Checkout.charging_for(attempt.invoice_id)
+    if checkout is not None:
+        checkout.fail(FailureKind.MERCHANT if is_ours else FailureKind.CARD, error.code, now=now)
+    if is_ours:
+        attempt.invoice.void()
+        subscription.end(EndReason.MERCHANT_ERROR, now=now)
+        alert_merchant("first_charge_rejected", code=error.code, subject=attempt.order_id, now=now)
+
+
+def _is_contract_error(error: PaymentGatewayError, gateway: PaymentGateway) -> bool:
+    return (
+        isinstance(error, BillingKeyRejected)
+        and error.code == "NOT_SUPPORTED_CARD_TYPE"
+        and not PaymentAttempt.any_succeeded(gateway.secret_fingerprint)
+    )
+
+
+def _set_aside(
+    attempt: PaymentAttempt,
+    answer: PaymentAnswer,
+    differences: tuple[str, ...],
+    *,
+    now: datetime,
+) -> None:
+    if differences:
+        code = "answer_differs"
+    else:
+        code = "canceled_elsewhere" if answer.is_canceled else "late_success"
+    attempt.set_aside(code, "; ".join(differences) or answer.status, now=now)
+    if attempt.invoice.is_open:
+        attempt.invoice.set_aside()
+    alert_merchant("charge_set_aside", code=code, subject=attempt.order_id, now=now)

@@ -1,0 +1,67 @@
+"""Settle attempts whose answer was lost: ask Toss by order id, and believe nothing else."""
+
+from datetime import datetime, timedelta
+
+from billing.alert_merchant import alert_merchant
+from billing.collect import locked_attempt, send, settle
+from gateways.payment import PaymentGateway
+from models import Payment, PaymentAttempt, Vault, db
+
+RESEND_WITHIN = timedelta(days=14)
+MAX_SENDINGS = 6
+
+
+def reconcile(
+    *, attempt_id: int, gateway: PaymentGateway, vault: Vault, now: datetime
+) -> Payment | None:
+    """Ask Toss about a pending attempt's order and settle it; None where nobody knows yet.
+
+    "Not found" never means failed: the same request is sent again, with the same order id, key
+    and body, once it is older than two time-outs; with a new idempotency key only where Toss had
+    answered with a passing refusal. After fourteen days, six sendings or a change of keys the
+    attempt is set aside for a person instead.
+
+    :raises PaymentGatewayError: as `collect` does.
+    """
+    attempt = db.session.get_one(PaymentAttempt, attempt_id)
+    if not attempt.is_pending:
+        return attempt.invoice.payment
+    order_id = attempt.order_id
+    attempt.look_up_again(at=now + _pause(attempt))
+    db.session.commit()
+
+    answer = gateway.find_order(order_id)
+    if answer is not None:
+        return settle(attempt_id=attempt_id, answer=answer, gateway=gateway, now=now)
+    if not _prepare_resend(attempt_id, gateway=gateway, now=now):
+        return None
+    return send(attempt_id=attempt_id, gateway=gateway, vault=vault, now=now)
+
+
+def _pause(attempt: PaymentAttempt) -> timedelta:
+    looks = len(attempt.requests)
+    return timedelta(seconds=min(20 * 2**looks, 600))
+
+
+def _prepare_resend(attempt_id: int, *, gateway: PaymentGateway, now: datetime) -> bool:
+    attempt = locked_attempt(attempt_id)
+    sendings = attempt.requests
+    if not attempt.is_pending:
+        db.session.rollback()
+        return False
+    if sendings and now - sendings[-1].sent_at < timedelta(seconds=2 * gateway.timeout_seconds):
+        db.session.rollback()
+        return False
+    if (
+        attempt.age(now) >= RESEND_WITHIN
+        or len(sendings) >= MAX_SENDINGS
+        or attempt.secret_fingerprint != gateway.secret_fingerprint
+    ):
+        attempt.set_aside("unanswered", "Toss knows no such order", now=now)
+        attempt.invoice.set_aside()
+        alert_merchant("charge_unanswered", code="", subject=attempt.order_id, now=now)
+        db.session.commit()
+        return False
+    if sendings and sendings[-1].transient:
+        attempt.renew_idempotency_key()
+    return True

@@ -1,0 +1,23 @@
+// The waiting page: asks now and then whether the checkout is settled, and then shows its page.
+"use strict";
+
+(() => {
+  const waiting = document.getElementById("waiting");
+  let pause = 1500;
+
+  const ask = async () => {
+    try {
+      const answer = await fetch(waiting.dataset.state, { headers: { Accept: "application/json" } });
+      if (answer.redirected || (answer.ok && (await answer.json()).settled)) {
+        window.location.reload();
+        return;
+      }
+    } catch {
+      // No connection: ask again later.
+    }
+    pause = Math.min(pause * 1.4, 15000);
+    setTimeout(ask, pause);
+  };
+
+  setTimeout(ask, pause);
+})();

@@ -1,0 +1,86 @@
+"""Stories of money: a context, a customer who came back from the card window, a paid subscription."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Barrier
+
+import pytest
+from flask import Flask
+
+from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
+from gateways.fake import FakeGateway
+from models import Checkout, Plan, Quote, Subscription, User, Vault, db
+
+
+@pytest.fixture(autouse=True)
+def _in_context(context: None) -> None:
+    """Run every test of this folder inside an app context."""
+
+
+@dataclass
+class Buyer:
+    """Walks a customer through the checkout, step by step."""
+
+    app: Flask
+    gateway: FakeGateway
+    vault: Vault
+    plan: Plan
+
+    def start(self, user: User, *, now: datetime, plan: Plan | None = None) -> str:
+        quote = Quote.open_for(user, plan or self.plan, now=now)
+        db.session.flush()
+        checkout = start_checkout(
+            user=user, quote=quote, agreements=(), address="127.0.0.1", now=now
+        )
+        return checkout.id
+
+    def come_back(self, user: User, *, now: datetime, plan: Plan | None = None) -> str:
+        checkout_id = self.start(user, now=now, plan=plan)
+        auth_key = self.gateway.register(user.customer_key)
+        authorize_checkout(checkout_id=checkout_id, auth_key=auth_key, vault=self.vault, now=now)
+        return checkout_id
+
+    def finish(self, checkout_id: str, *, now: datetime) -> Checkout:
+        finish_checkout(checkout_id=checkout_id, gateway=self.gateway, vault=self.vault, now=now)
+        return db.session.get_one(Checkout, checkout_id)
+
+    def subscribe(self, user: User, *, now: datetime) -> Subscription:
+        checkout = self.finish(self.come_back(user, now=now), now=now)
+        assert checkout.invoice is not None
+        return checkout.invoice.subscription
+
+
+@pytest.fixture
+def buyer(app: Flask, gateway: FakeGateway, vault: Vault, plan: Plan) -> Buyer:
+    """Return the walker."""
+    return Buyer(app, gateway, vault, plan)
+
+
+@pytest.fixture
+def subscription(buyer: Buyer, user: User, now: datetime) -> Subscription:
+    """Return a paid subscription."""
+    return buyer.subscribe(user, now=now)
+
+
+@pytest.fixture
+def in_threads(app: Flask) -> Callable[..., list[object]]:
+    """Run one call many times at once, each in a context of its own; return what came of each."""
+
+    def run(times: int, call: Callable[[], object]) -> list[object]:
+        gate = Barrier(times)
+
+        def one(_: int) -> object:
+            with app.app_context():
+                gate.wait(timeout=10)
+                try:
+                    return call()
+                except Exception as error:
+                    return error
+
+        db.session.commit()
+        with ThreadPoolExecutor(times) as threads:
+            return list(threads.map(one, range(times)))
+
+    return run

@@ -1,0 +1,272 @@
+"""From a plan to a paid subscription: review, consents, card window, and what came of it."""
+
+import hmac
+from typing import Any
+
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, IntegerField
+from wtforms.validators import DataRequired, NumberRange
+
+import clock
+from billing.collect import CollectionInProgress
+from billing.subscribe import (
+    Agreement,
+    AlreadySubscribed,
+    CheckoutExpired,
+    QuoteExpired,
+    authorize_checkout,
+    finish_checkout,
+    start_checkout,
+)
+from models import Checkout, Plan, Quote, Subscription, db
+from rules import won
+from rules.periods import Interval
+from views import refusals
+from views.access import client_address, public
+from views.filters import cycle, tax_note
+from views.security import let_card_window_in
+
+blueprint = Blueprint("checkout", __name__)
+
+AUTH_KEY_LENGTH = 300
+_NEEDED = "동의가 필요해요. 내용을 확인하고 표시해 주세요."
+
+
+class ConsentForm(FlaskForm):
+    """What the customer ticks before the card window; nothing is ticked beforehand."""
+
+    quote = IntegerField(validators=[DataRequired(), NumberRange(1, 2**31 - 1)])
+    purchase = BooleanField(validators=[DataRequired(_NEEDED)])
+    recurring = BooleanField(validators=[DataRequired(_NEEDED)])
+
+
+@blueprint.get("/checkout/<string:plan>")
+def new(plan: str) -> ResponseReturnValue:
+    """Show the order for review, with everything the law wants said before the button."""
+    found = Plan.on_sale(plan) or abort(404)
+    live = Subscription.live_for(current_user.id, found.product_id)
+    if live is not None and (live.is_running or live.is_collecting):
+        return redirect(url_for("subscription.show"), 303)
+    return _order_page(found, ConsentForm())
+
+
+@blueprint.post("/checkout/<string:plan>")
+def create(plan: str) -> ResponseReturnValue:
+    """Store the consents and answer what the card window needs, as JSON."""
+    found = Plan.on_sale(plan) or abort(404)
+    form = ConsentForm()
+    if not form.validate_on_submit():
+        return _refused(found, form, "필수 동의를 확인해 주세요.", 400)
+    if request.accept_mimetypes.best != "application/json":
+        return _refused(
+            found, form, "카드 등록창을 열려면 브라우저에서 자바스크립트를 켜 주세요.", 400
+        )
+    quote = Quote.of(current_user.id, form.quote.data, found.id)
+    if quote is None:
+        return _refused(found, form, QuoteExpired.user_message, 409)
+    try:
+        checkout = start_checkout(
+            user=current_user,
+            quote=quote,
+            agreements=_agreements(quote),
+            address=client_address(),
+            now=clock.now(),
+        )
+    except (QuoteExpired, AlreadySubscribed, CollectionInProgress) as refusal:
+        return _refused(found, form, refusal.user_message, 409)
+    return jsonify(_window_parameters(checkout)), 201
+
+
+@blueprint.get("/success")
+@public
+def success() -> ResponseReturnValue:
+    """Take the customer back from the card window, and go on to the checkout's own page."""
+    checkout_id, auth_key = request.args.get("checkout", ""), request.args.get("authKey", "")
+    checkout = _returned(checkout_id, request.args.get("customerKey", ""))
+    if checkout is None or not 0 < len(auth_key) <= AUTH_KEY_LENGTH:
+        return _unknown_return()
+    try:
+        authorize_checkout(
+            checkout_id=checkout_id,
+            auth_key=auth_key,
+            vault=current_app.extensions["vault"],
+            now=clock.now(),
+        )
+    except CheckoutExpired as refusal:
+        return _unknown_return(refusal.user_message)
+    _finish_soon(checkout_id)
+    answer = redirect(url_for("checkout.show", checkout_id=checkout_id), 303)
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+@blueprint.get("/fail")
+@public
+def fail() -> ResponseReturnValue:
+    """Say why the card window sent the customer back, and what to do."""
+    code, message = request.args.get("code"), request.args.get("message")
+    checkout = _known(request.args.get("checkout", ""))
+    if checkout is not None and checkout.is_open:
+        checkout.report(code, message)
+        db.session.commit()
+    return render_template(
+        "checkout/fail.html",
+        refusal=refusals.reported(code),
+        plan=checkout.plan if checkout else None,
+        code=(code or "")[:100],
+        message=(message or "")[:200] if checkout else "",
+    )
+
+
+@blueprint.get("/checkouts/<string:checkout_id>")
+def show(checkout_id: str) -> ResponseReturnValue:
+    """Show what came of a checkout: paid, refused, not begun, or not known yet."""
+    checkout = _own(checkout_id)
+    if checkout.is_completed:
+        return render_template("checkout/completed.html", checkout=checkout, **_contract(checkout))
+    if checkout.is_unfinished:
+        return render_template(
+            "checkout/waiting.html", checkout=checkout, is_set_aside=_is_set_aside(checkout)
+        )
+    if checkout.is_open:
+        return redirect(url_for("checkout.new", plan=checkout.plan.slug), 303)
+    return render_template(
+        "checkout/failed.html", checkout=checkout, refusal=refusals.failed(checkout)
+    )
+
+
+@blueprint.get("/checkouts/<string:checkout_id>/state")
+def state(checkout_id: str) -> ResponseReturnValue:
+    """Answer whether a checkout is settled; the waiting page asks."""
+    return jsonify(settled=not _own(checkout_id).is_unfinished)
+
+
+def _order_page(plan: Plan, form: ConsentForm, notice: str | None = None, status: int = 200) -> Any:
+    quote = Quote.open_for(current_user, plan, now=clock.now())
+    form.quote.data = quote.id
+    db.session.commit()
+    let_card_window_in()
+    page = render_template(
+        "checkout/new.html",
+        plan=plan,
+        quote=quote,
+        form=form,
+        notice=notice,
+        texts={agreement.document: agreement.text for agreement in _agreements(quote)},
+        next_charge_on=quote.period_end_on,
+        client_key=current_app.config["TOSS_CLIENT_KEY"],
+        sdk_url=current_app.config["TOSS_SDK_URL"],
+        withdraw_days=current_app.config["REFUND_WITHDRAW_DAYS"],
+    )
+    return page, status
+
+
+def _refused(plan: Plan, form: ConsentForm, message: str, status: int) -> ResponseReturnValue:
+    if request.accept_mimetypes.best == "application/json":
+        return jsonify(message=message, reload=status == 409), status
+    return _order_page(plan, form, message, status)
+
+
+def _agreements(quote: Quote) -> list[Agreement]:
+    plan, settings = quote.plan, current_app.config
+    amount = won.formatted(quote.amount_won)
+    return [
+        Agreement(
+            "purchase",
+            settings["TERMS_VERSION"],
+            f"{plan.name} {amount}({tax_note(plan)}), 이용 기간, 해지·환불 규정을 확인했고 구매에 동의합니다.",
+        ),
+        Agreement(
+            "recurring",
+            settings["TERMS_VERSION"],
+            f"오늘 {amount}이 결제되고, 이후 {_charge_day(quote)}에 {amount}이"
+            " 등록한 카드로 자동 결제되는 데 동의합니다.",
+        ),
+    ]
+
+
+def _charge_day(quote: Quote) -> str:
+    day = quote.anchor_on.day
+    last = "(없는 달은 말일)" if day > 28 else ""
+    if quote.plan.interval is Interval.YEAR:
+        return f"매년 {quote.anchor_on.month}월 {day}일{last}"
+    every = "매월" if quote.plan.interval_count == 1 else f"{cycle(quote.plan)}마다"
+    return f"{every} {day}일{last}"
+
+
+def _window_parameters(checkout: Checkout) -> dict[str, str]:
+    origin = current_app.config["PUBLIC_URL"]
+    return {
+        "customerKey": checkout.user.customer_key,
+        "customerName": checkout.user.name,
+        "customerEmail": checkout.user.email,
+        "successUrl": origin + url_for("checkout.success", checkout=checkout.id),
+        "failUrl": origin + url_for("checkout.fail", checkout=checkout.id),
+    }
+
+
+def _known(checkout_id: str) -> Checkout | None:
+    return db.session.get(Checkout, checkout_id) if 0 < len(checkout_id) <= 43 else None
+
+
+def _returned(checkout_id: str, customer_key: str) -> Checkout | None:
+    """Return the checkout that a redirect belongs to; a stranger's is nobody's."""
+    checkout = _known(checkout_id)
+    if checkout is None or not hmac.compare_digest(
+        checkout.user.customer_key.encode(), customer_key.encode()
+    ):
+        return None
+    if current_user.is_authenticated and current_user.id != checkout.user_id:
+        return None
+    return checkout
+
+
+def _own(checkout_id: str) -> Checkout:
+    checkout = _known(checkout_id)
+    if checkout is None or checkout.user_id != current_user.id:
+        abort(404)
+    return checkout
+
+
+def _unknown_return(message: str | None = None) -> ResponseReturnValue:
+    page = render_template("checkout/unknown_return.html", message=message)
+    return page, 400, {"Referrer-Policy": "no-referrer"}
+
+
+def _finish_soon(checkout_id: str) -> None:
+    extensions = current_app.extensions
+    extensions["toss_room"].run(
+        lambda: finish_checkout(
+            checkout_id=checkout_id,
+            gateway=extensions["payment_gateway"],
+            vault=extensions["vault"],
+            now=clock.now(),
+        )
+    )
+
+
+def _contract(checkout: Checkout) -> dict[str, Any]:
+    invoice = checkout.invoice
+    return {
+        "invoice": invoice,
+        "payment": invoice.payment,
+        "subscription": invoice.subscription,
+        "withdraw_days": current_app.config["REFUND_WITHDRAW_DAYS"],
+    }
+
+
+def _is_set_aside(checkout: Checkout) -> bool:
+    invoice = checkout.invoice
+    return invoice is not None and any(attempt.is_set_aside for attempt in invoice.attempts)
