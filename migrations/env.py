@@ -1,0 +1,28 @@
+"""Bring the schema of the configured database up or down; run by `flask db`."""
+
+from alembic import context
+from flask import current_app
+
+from models.base import UtcDateTime
+
+migrate = current_app.extensions["migrate"]
+
+if context.is_offline_mode():
+    raise SystemExit("flask db --sql is not supported: run migrations against the database")
+
+
+def _render(kind, item, _autogen_context):
+    """Write our column type as what it is to the database."""
+    return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+with migrate.db.engine.connect() as connection:
+    context.configure(
+        connection=connection,
+        target_metadata=migrate.db.metadata,
+        render_item=_render,
+        **migrate.configure_args,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()
