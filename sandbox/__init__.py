@@ -1,0 +1,1 @@
+"""Stand in for Toss Payments on this machine: no money moves."""

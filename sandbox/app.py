@@ -1,0 +1,44 @@
+"""Put the sandbox together."""
+
+from collections.abc import Iterable
+
+from flask import Flask
+
+from sandbox import api, billing_calls, control, idempotency, payment_calls, window
+from sandbox.clock import Clock
+from sandbox.faults import Faults
+from sandbox.keys import BUILT_IN, KeyPair, KeyRing
+from sandbox.ledger import Ledger
+from sandbox.state import API_VERSIONS, Sandbox
+
+
+def create_app(
+    database_path: str = ":memory:",
+    *,
+    key_pairs: Iterable[KeyPair] = (),
+    api_version: str = "2022-11-16",
+    slow_seconds: float = 8,
+) -> Flask:
+    """Return the whole sandbox as one app.
+
+    :raises ValueError: when the API version is unknown
+    """
+    if api_version not in API_VERSIONS:
+        raise ValueError(f"API version {api_version} is unknown; choose {', '.join(API_VERSIONS)}")
+    app = Flask(__name__)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    ledger = Ledger(database_path)
+    idempotency.forget_unfinished(ledger)
+    app.extensions["sandbox"] = Sandbox(
+        ledger=ledger,
+        clock=Clock(ledger),
+        faults=Faults(),
+        keys=KeyRing((*BUILT_IN, *key_pairs)),
+        api_version=api_version,
+        slow_seconds=slow_seconds,
+    )
+    for part in (billing_calls, payment_calls, api, window, control):
+        app.register_blueprint(part.blueprint)
+    app.add_url_rule("/healthz", "healthz", lambda: "ok")
+    return app

@@ -1,0 +1,177 @@
+"""The cards that the card window offers, one for each way that things can go."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card, and what happens to whoever uses it."""
+
+    value: str
+    label: str
+    outcome: str
+    issuer_code: str
+    company: str
+    number: str
+    card_type: str = "신용"
+    owner_type: str = "개인"
+    acquirer_code: str = ""
+    refused_at_issue: str | None = None
+    refused_at_charge: str | None = None
+    fail_code: str | None = None
+    is_foreign: bool = False
+    is_slow: bool = False
+    loses_issue_answer: bool = False
+    loses_charge_answer: bool = False
+
+    @property
+    def acquirer(self) -> str:
+        """Return the code of the company that settles what was paid with this card."""
+        return self.acquirer_code or self.issuer_code
+
+
+ALL = (
+    Card("works", "하나카드 신용", "잘 되는 카드", "21", "하나", "94100012****789*"),
+    Card(
+        "works-check",
+        "카카오뱅크 체크",
+        "잘 되는 체크카드",
+        "15",
+        "카카오뱅크",
+        "53651015****136*",
+        card_type="체크",
+        acquirer_code="11",
+    ),
+    Card(
+        "issue-refused",
+        "신한카드",
+        "등록이 거절돼요",
+        "41",
+        "신한",
+        "45184212****330*",
+        refused_at_issue="INVALID_REJECT_CARD",
+    ),
+    Card(
+        "no-funds",
+        "국민카드 체크",
+        "잔액이 부족해요",
+        "11",
+        "국민",
+        "55704210****871*",
+        card_type="체크",
+        refused_at_charge="REJECT_CARD_PAYMENT",
+    ),
+    Card(
+        "limit",
+        "삼성카드",
+        "한도를 넘어요",
+        "51",
+        "삼성",
+        "53664811****204*",
+        refused_at_charge="EXCEED_MAX_AMOUNT",
+    ),
+    Card(
+        "expired",
+        "현대카드",
+        "유효기간이 지났어요",
+        "61",
+        "현대",
+        "43301234****951*",
+        refused_at_charge="INVALID_CARD_EXPIRATION",
+    ),
+    Card(
+        "lost-card",
+        "롯데카드",
+        "분실 신고된 카드예요",
+        "71",
+        "롯데",
+        "51376120****118*",
+        refused_at_charge="INVALID_CARD_LOST_OR_STOLEN",
+    ),
+    Card(
+        "never",
+        "농협카드",
+        "정지되어 결제할 수 없어요",
+        "91",
+        "농협",
+        "54611120****611*",
+        refused_at_charge="INVALID_STOPPED_CARD",
+    ),
+    Card(
+        "slow",
+        "우리카드",
+        "결제가 8초쯤 걸려요",
+        "W1",
+        "우리",
+        "53176460****129*",
+        is_slow=True,
+    ),
+    Card(
+        "charge-lost",
+        "BC카드",
+        "결제는 되지만 응답이 끊겨요",
+        "31",
+        "BC",
+        "49062512****345*",
+        loses_charge_answer=True,
+    ),
+    Card(
+        "issue-lost",
+        "토스뱅크 체크",
+        "등록은 되지만 응답이 끊겨요",
+        "24",
+        "토스뱅크",
+        "53989520****402*",
+        card_type="체크",
+        loses_issue_answer=True,
+    ),
+    Card(
+        "server-error",
+        "씨티카드",
+        "결제할 때 서버 오류가 나요",
+        "36",
+        "씨티",
+        "42094700****553*",
+        refused_at_charge="FAILED_INTERNAL_SYSTEM_PROCESSING",
+    ),
+    Card(
+        "unsupported",
+        "종류를 알 수 없는 카드",
+        "결제를 지원하지 않는 종류예요",
+        "31",
+        "BC",
+        "43301212****789*",
+        card_type="미확인",
+        owner_type="미확인",
+        refused_at_charge="NOT_SUPPORTED_CARD_TYPE",
+    ),
+    Card(
+        "foreign",
+        "해외 발급 카드",
+        "이 창에서 등록할 수 없어요",
+        "4V",
+        "비자",
+        "40000035****004*",
+        is_foreign=True,
+    ),
+    Card(
+        "abort",
+        "새마을금고",
+        "등록이 중단되고 가게로 돌아가요",
+        "38",
+        "새마을",
+        "53530100****266*",
+        fail_code="PAY_PROCESS_ABORTED",
+    ),
+    Card(
+        "reject",
+        "우체국",
+        "카드사가 거절하고 가게로 돌아가요",
+        "37",
+        "우체국",
+        "53535200****710*",
+        fail_code="REJECT_CARD_COMPANY",
+    ),
+)
+
+BY_VALUE = {card.value: card for card in ALL}

@@ -1,0 +1,156 @@
+"""Write Toss's objects in the shape of the API version in use."""
+
+import sqlite3
+
+from flask import request
+
+from sandbox.cards import BY_VALUE, Card
+from sandbox.state import sandbox
+from sandbox.won import vat_of
+
+Row = sqlite3.Row
+Shape = dict[str, object]
+
+_NUMERIC_CARD_CODES_SINCE = "2022-11-16"
+_NO_TOP_LEVEL_CARD_SINCE = "2024-06-01"
+
+
+def billing(row: Row) -> Shape:
+    """Return the Billing object of an issued key."""
+    card = BY_VALUE[row["card"]]
+    shape = {
+        "mId": row["merchant_id"],
+        "customerKey": row["customer_key"],
+        "authenticatedAt": row["issued_at"],
+        "method": "카드",
+        "billingKey": row["billing_key"],
+        "card": {
+            **_companies(card),
+            "number": card.number,
+            "cardType": card.card_type,
+            "ownerType": card.owner_type,
+        },
+        "transfers": None,
+        "easyPay": None,
+    }
+    if sandbox().api_version < _NO_TOP_LEVEL_CARD_SINCE:
+        shape |= {"cardCompany": card.company, "cardNumber": card.number}
+    return shape
+
+
+def payment(row: Row, cancels: list[Row]) -> Shape:
+    """Return the Payment object; every cancel has shrunk its sums, save the total."""
+    tax_free, exemption = row["tax_free_amount"], row["tax_exemption_amount"]
+    vat = vat_of(row["balance_amount"], tax_free, exemption)
+    shape = {
+        "mId": row["merchant_id"],
+        "lastTransactionKey": row["last_transaction_key"],
+        "paymentKey": row["payment_key"],
+        "orderId": row["order_id"],
+        "orderName": row["order_name"],
+        "taxExemptionAmount": exemption,
+        "status": row["status"],
+        "requestedAt": row["requested_at"],
+        "approvedAt": row["approved_at"],
+        "useEscrow": False,
+        "cultureExpense": False,
+        "card": _card_of(row),
+        "virtualAccount": None,
+        "transfer": None,
+        "mobilePhone": None,
+        "giftCertificate": None,
+        "cashReceipt": None,
+        "cashReceipts": None,
+        "discount": None,
+        "cancels": [_cancel(cancel) for cancel in cancels] or None,
+        "secret": row["secret"],
+        "type": row["type"],
+        "easyPay": None,
+        "country": "KR",
+        "failure": None,
+        "isPartialCancelable": exemption == 0,
+        "receipt": {"url": _receipt_url(row)},
+        "checkout": {"url": f"{request.host_url}v1/payments/{row['payment_key']}/checkout"},
+        "currency": "KRW",
+        "totalAmount": row["total_amount"],
+        "balanceAmount": row["balance_amount"],
+        "suppliedAmount": row["balance_amount"] - vat - tax_free - exemption,
+        "vat": vat,
+        "taxFreeAmount": tax_free,
+        "method": "카드",
+        "version": sandbox().api_version,
+        "metadata": None,
+    }
+    if _is_old_generation():
+        shape["transactionKey"] = row["last_transaction_key"]
+    return shape
+
+
+def transaction(row: Row) -> Shape:
+    """Return the Transaction object of one approval or one cancel."""
+    return {
+        "mId": row["merchant_id"],
+        "transactionKey": row["transaction_key"],
+        "paymentKey": row["payment_key"],
+        "orderId": row["order_id"],
+        "method": "카드",
+        "customerKey": row["customer_key"],
+        "useEscrow": False,
+        "receiptUrl": _receipt_url(row),
+        "status": row["status"],
+        "transactionAt": row["transaction_at"],
+        "currency": "KRW",
+        "amount": row["amount"],
+    }
+
+
+def _card_of(row: Row) -> Shape:
+    card = BY_VALUE[row["card"]]
+    shape = {
+        **_companies(card),
+        "number": card.number,
+        "installmentPlanMonths": row["installment_months"],
+        "isInterestFree": False,
+        "interestPayer": None,
+        "approveNo": "00000000",
+        "useCardPoint": False,
+        "cardType": card.card_type,
+        "ownerType": card.owner_type,
+        "acquireStatus": "READY" if row["balance_amount"] else "CANCELED",
+        "amount": row["total_amount"],
+    }
+    if _is_old_generation():
+        shape["receiptUrl"] = _receipt_url(row)
+    return shape
+
+
+def _cancel(row: Row) -> Shape:
+    return {
+        "transactionKey": row["transaction_key"],
+        "cancelReason": row["cancel_reason"],
+        "taxExemptionAmount": row["tax_exemption_amount"],
+        "canceledAt": row["canceled_at"],
+        "cardDiscountAmount": 0,
+        "transferDiscountAmount": 0,
+        "easyPayDiscountAmount": 0,
+        "receiptKey": None,
+        "cancelStatus": "DONE",
+        "cancelRequestId": None,
+        "cancelAmount": row["cancel_amount"],
+        "taxFreeAmount": row["tax_free_amount"],
+        "refundableAmount": row["refundable_amount"],
+    }
+
+
+def _companies(card: Card) -> Shape:
+    if _is_old_generation():
+        return {"company": card.company}
+    return {"issuerCode": card.issuer_code, "acquirerCode": card.acquirer}
+
+
+def _is_old_generation() -> bool:
+    return sandbox().api_version < _NUMERIC_CARD_CODES_SINCE
+
+
+def _receipt_url(row: Row) -> str:
+    return f"{request.host_url}receipt/redirection?transactionId={row['payment_key']}&ref=PX"

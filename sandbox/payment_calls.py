@@ -1,0 +1,207 @@
+"""The calls about payments: look-up, cancel, confirm, the list of transactions."""
+
+import re
+import secrets
+import sqlite3
+from datetime import datetime
+
+from flask import Blueprint, Response, jsonify, request
+
+from sandbox import objects
+from sandbox.api import body, call, merchant
+from sandbox.clock import KOREA, written
+from sandbox.errors import TossError
+from sandbox.fields import Fields, optional_won, text, whole_number
+from sandbox.state import sandbox
+
+blueprint = Blueprint("payment", __name__)
+
+LONGEST_LIST = 5000
+
+
+@call(blueprint, "lookup", "GET", "/payments/<payment_key>")
+def show(payment_key: str) -> Response:
+    """Answer with a payment, found by its key."""
+    return _answer_with(_payment("payment_key", payment_key))
+
+
+@call(blueprint, "lookup", "GET", "/payments/orders/<order_id>")
+def show_by_order(order_id: str) -> Response:
+    """Answer with a payment, found by the order id of the shop."""
+    return _answer_with(_payment("order_id", order_id))
+
+
+@call(blueprint, "cancel", "POST", "/payments/<payment_key>/cancel")
+def cancel(payment_key: str) -> Response:
+    """Give back all that is left of a payment, or a part of it."""
+    fields = body()
+    reason = text(fields, "cancelReason", longest=200)
+    with sandbox().ledger.transaction():
+        payment = _payment("payment_key", payment_key)
+        _refuse_settled(payment, fields)
+        _write_cancel(payment, reason, _read_amounts(payment, fields))
+    return _answer_with(_payment("payment_key", payment_key))
+
+
+@call(blueprint, "confirm", "POST", "/payments/confirm")
+def confirm() -> Response:
+    """Refuse to confirm: there is no window for one-time payments here."""
+    fields = body()
+    payment_key = text(fields, "paymentKey", longest=200)
+    text(fields, "orderId", shortest=6, longest=64, otherwise="INVALID_ORDER_ID")
+    whole_number(fields, "amount")
+    known = sandbox().ledger.one(
+        "SELECT merchant_id FROM payments WHERE payment_key = ?", payment_key
+    )
+    if known is None:
+        raise TossError("NOT_FOUND_PAYMENT_SESSION")
+    if known["merchant_id"] != merchant().merchant_id:
+        raise TossError("INVALID_API_KEY")
+    raise TossError("ALREADY_PROCESSED_PAYMENT")
+
+
+@call(blueprint, "transactions", "GET", "/transactions")
+def transactions() -> Response:
+    """Answer with approvals and cancels of a time, oldest first; a cancel is a row of its own."""
+    rows = sandbox().ledger.all(
+        """SELECT transactions.*, payments.order_id, payments.customer_key
+           FROM transactions JOIN payments USING (payment_key)
+           WHERE transactions.merchant_id = ? AND transaction_at BETWEEN ? AND ? AND number > ?
+           ORDER BY number LIMIT ?""",
+        merchant().merchant_id,
+        _moment("startDate"),
+        _moment("endDate"),
+        _number_of(request.args.get("startingAfter")),
+        _limit(),
+    )
+    return jsonify([objects.transaction(row) for row in rows])
+
+
+def _payment(column: str, value: str) -> sqlite3.Row:
+    row = sandbox().ledger.one(
+        f"SELECT * FROM payments WHERE {column} = ? AND merchant_id = ?",
+        value,
+        merchant().merchant_id,
+    )
+    if row is None:
+        raise TossError("NOT_FOUND_PAYMENT")
+    return row
+
+
+def _answer_with(payment: sqlite3.Row) -> Response:
+    cancels = sandbox().ledger.all(
+        "SELECT * FROM cancels WHERE payment_key = ? ORDER BY rowid", payment["payment_key"]
+    )
+    return jsonify(objects.payment(payment, cancels))
+
+
+def _refuse_settled(payment: sqlite3.Row, fields: Fields) -> None:
+    if payment["status"] == "CANCELED":
+        raise TossError("ALREADY_CANCELED_PAYMENT")
+    if payment["balance_amount"] == 0:
+        raise TossError("NOT_CANCELABLE_AMOUNT")
+    if fields.get("currency") not in (None, "KRW"):
+        raise TossError("INVALID_CURRENCY")
+    if fields.get("refundReceiveAccount") is not None:
+        raise TossError("INVALID_REQUEST")
+    expected = optional_won(fields, "refundableAmount")
+    if expected is not None and expected != payment["balance_amount"]:
+        raise TossError("NOT_MATCHES_REFUNDABLE_AMOUNT")
+
+
+def _read_amounts(payment: sqlite3.Row, fields: Fields) -> tuple[int, int, int]:
+    """Return what to give back: in all, tax-free, tax-exempt."""
+    balance = payment["balance_amount"]
+    free_left, exempt_left = payment["tax_free_amount"], payment["tax_exemption_amount"]
+    amount = optional_won(fields, "cancelAmount")
+    tax_free = optional_won(fields, "taxFreeAmount")
+    exempt = optional_won(fields, "taxExemptionAmount")
+    if amount == 0:
+        raise TossError("BELOW_ZERO_AMOUNT")
+    if amount is None and tax_free is None and exempt is None:
+        return balance, free_left, exempt_left
+    amount, tax_free, exempt = amount or balance, tax_free or 0, exempt or 0
+    if amount < balance and exempt_left:
+        raise TossError("NOT_ALLOWED_PARTIAL_REFUND")
+    _refuse_more_than_is_left(
+        (balance - free_left - exempt_left, amount - tax_free - exempt),
+        (free_left, tax_free),
+        (exempt_left, exempt),
+    )
+    return amount, tax_free, exempt
+
+
+def _refuse_more_than_is_left(*parts: tuple[int, int]) -> None:
+    if any(not 0 <= wanted <= left for left, wanted in parts):
+        raise TossError("NOT_CANCELABLE_AMOUNT")
+
+
+def _write_cancel(payment: sqlite3.Row, reason: str, amounts: tuple[int, int, int]) -> None:
+    amount, tax_free, exempt = amounts
+    ledger, now = sandbox().ledger, written(sandbox().clock.now())
+    is_whole = amount == payment["total_amount"]
+    status = "CANCELED" if is_whole else "PARTIAL_CANCELED"
+    transaction_key = f"txrd_a01{secrets.token_hex(12)}"
+    balance = payment["balance_amount"] - amount
+    ledger.add(
+        "transactions",
+        transaction_key=transaction_key,
+        merchant_id=payment["merchant_id"],
+        payment_key=payment["payment_key"],
+        status=status,
+        amount=amount,
+        transaction_at=now,
+    )
+    ledger.add(
+        "cancels",
+        transaction_key=transaction_key,
+        payment_key=payment["payment_key"],
+        cancel_amount=amount,
+        cancel_reason=reason,
+        tax_free_amount=tax_free,
+        tax_exemption_amount=exempt,
+        refundable_amount=balance,
+        canceled_at=now,
+    )
+    ledger.run(
+        """UPDATE payments SET status = ?, balance_amount = ?, tax_free_amount = ?,
+           tax_exemption_amount = ?, last_transaction_key = ? WHERE payment_key = ?""",
+        status,
+        balance,
+        payment["tax_free_amount"] - tax_free,
+        payment["tax_exemption_amount"] - exempt,
+        transaction_key,
+        payment["payment_key"],
+    )
+
+
+def _moment(name: str) -> str:
+    given = request.args.get(name, "")
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", given):
+        raise TossError("INVALID_DATE")
+    try:
+        return written(datetime.fromisoformat(given).replace(tzinfo=KOREA))
+    except ValueError:
+        raise TossError("INVALID_DATE") from None
+
+
+def _number_of(transaction_key: str | None) -> int:
+    if not transaction_key:
+        return 0
+    row = sandbox().ledger.one(
+        "SELECT number FROM transactions WHERE transaction_key = ? AND merchant_id = ?",
+        transaction_key,
+        merchant().merchant_id,
+    )
+    if row is None:
+        raise TossError("INVALID_TRANSACTION_KEY")
+    return int(row["number"])
+
+
+def _limit() -> int:
+    given = request.args.get("limit", "100")
+    if not given.isdecimal() or int(given) < 1:
+        raise TossError("INVALID_REQUEST")
+    if int(given) > LONGEST_LIST:
+        raise TossError("EXCEED_MAX_QUERY_LIMIT")
+    return int(given)

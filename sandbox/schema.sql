@@ -1,0 +1,102 @@
+CREATE TABLE IF NOT EXISTS settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS windows (
+    id TEXT PRIMARY KEY,
+    merchant_id TEXT NOT NULL,
+    customer_key TEXT NOT NULL,
+    customer_name TEXT,
+    customer_email TEXT,
+    success_url TEXT NOT NULL,
+    fail_url TEXT NOT NULL,
+    page_origin TEXT NOT NULL,
+    framed INTEGER NOT NULL,
+    opened_at TEXT NOT NULL,
+    foreign_card_tried INTEGER NOT NULL DEFAULT 0,
+    leads_to TEXT,
+    card TEXT,
+    auth_key TEXT UNIQUE,
+    auth_key_used_at TEXT
+);
+
+CREATE TABLE IF NOT EXISTS billing_keys (
+    billing_key TEXT PRIMARY KEY,
+    merchant_id TEXT NOT NULL,
+    customer_key TEXT NOT NULL,
+    card TEXT NOT NULL,
+    issued_at TEXT NOT NULL,
+    deleted_at TEXT
+);
+
+CREATE TABLE IF NOT EXISTS payments (
+    payment_key TEXT PRIMARY KEY,
+    merchant_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    order_name TEXT NOT NULL,
+    billing_key TEXT,
+    customer_key TEXT,
+    customer_name TEXT,
+    customer_email TEXT,
+    card TEXT NOT NULL,
+    status TEXT NOT NULL,
+    total_amount INTEGER NOT NULL CHECK (total_amount > 0),
+    balance_amount INTEGER NOT NULL CHECK (balance_amount BETWEEN 0 AND total_amount),
+    tax_free_amount INTEGER NOT NULL CHECK (tax_free_amount >= 0),
+    tax_exemption_amount INTEGER NOT NULL CHECK (tax_exemption_amount >= 0),
+    installment_months INTEGER NOT NULL,
+    last_transaction_key TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    requested_at TEXT NOT NULL,
+    approved_at TEXT NOT NULL,
+    UNIQUE (merchant_id, order_id)
+);
+
+CREATE TABLE IF NOT EXISTS transactions (
+    number INTEGER PRIMARY KEY,
+    transaction_key TEXT NOT NULL UNIQUE,
+    merchant_id TEXT NOT NULL,
+    payment_key TEXT NOT NULL REFERENCES payments,
+    status TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    transaction_at TEXT NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS transactions_by_time ON transactions (merchant_id, transaction_at);
+
+CREATE TABLE IF NOT EXISTS cancels (
+    transaction_key TEXT PRIMARY KEY REFERENCES transactions (transaction_key),
+    payment_key TEXT NOT NULL REFERENCES payments,
+    cancel_amount INTEGER NOT NULL CHECK (cancel_amount > 0),
+    cancel_reason TEXT NOT NULL,
+    tax_free_amount INTEGER NOT NULL,
+    tax_exemption_amount INTEGER NOT NULL,
+    refundable_amount INTEGER NOT NULL,
+    canceled_at TEXT NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS cancels_by_payment ON cancels (payment_key);
+
+-- One answer per idempotency key; status is empty while the first request is at work.
+CREATE TABLE IF NOT EXISTS answers (
+    scope TEXT PRIMARY KEY,
+    first_asked_at TEXT NOT NULL,
+    status INTEGER,
+    content_type TEXT,
+    body BLOB
+);
+
+CREATE TABLE IF NOT EXISTS requests (
+    number INTEGER PRIMARY KEY,
+    operation TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    order_id TEXT,
+    status INTEGER,
+    code TEXT,
+    idempotency_key TEXT,
+    test_code TEXT,
+    at TEXT NOT NULL
+);
