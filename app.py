@@ -22,12 +22,18 @@ from views.room import Room
 def create_app(
     overrides: Mapping[str, Any] | None = None, *, gateway: PaymentGateway | None = None
 ) -> Flask:
-    """Return the shop, wired up; tests pass settings and a gateway of their own.
+    """Return the shop, wired up.
+
+    Tests pass settings and a gateway of their own; settings that are passed stand alone, without
+    the environment and the `.env` file.
 
     :raises config.ConfigError: a setting is wrong; every mistake is in its text.
     """
     app = Flask(__name__)
-    app.config.update(config.load(overrides))
+    settings = (
+        config.load() if overrides is None else config.load(overrides, environ={}, env_file=None)
+    )
+    app.config.update(settings)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if app.config["TRUSTED_PROXIES"]:

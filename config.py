@@ -127,11 +127,10 @@ def load(
         _check_live(raw, settings, mistakes, debug=bool(environ.get("FLASK_DEBUG")))
     if mistakes:
         raise ConfigError(mistakes)
-    return {**settings, **_flask_settings(settings), **overrides_for_flask(overrides)}
+    return {**settings, **_flask_settings(settings), **_flask_overrides(overrides)}
 
 
-def overrides_for_flask(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the overrides that are Flask's own settings, such as TESTING."""
+def _flask_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in overrides.items() if name not in DEFAULTS}
 
 

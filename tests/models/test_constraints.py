@@ -1,0 +1,282 @@
+"""What the database itself refuses, whatever the code does."""
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from models import (
+    BillingKey,
+    Checkout,
+    Invoice,
+    Notice,
+    Payment,
+    PaymentAttempt,
+    Plan,
+    Quote,
+    Refund,
+    Subscription,
+    db,
+)
+from models.base import InvalidTransition
+from models.invoice import InvoiceStatus
+from models.notice import NoticeKind
+from models.payment_attempt import AttemptStatus
+from models.plan import TaxKind
+from models.refund import RefundStatus
+from models.subscription import SubscriptionStatus
+from rules.periods import Interval
+
+
+@pytest.fixture
+def quote(user, plan, now):
+    quote = Quote.first_charge(user=user, plan=plan, now=now)
+    db.session.commit()
+    return quote
+
+
+@pytest.fixture
+def billing_key(user, now):
+    key = BillingKey(
+        user_id=user.id,
+        ciphertext="x",
+        fingerprint="f" * 64,
+        method="카드",
+        card_issuer="신한카드",
+        card_number="43301234****123*",
+        key_pair="billing",
+        m_id="shop",
+        secret_fingerprint="0" * 16,
+        issued_at=now,
+    )
+    db.session.add(key)
+    db.session.commit()
+    return key
+
+
+@pytest.fixture
+def subscription(user, quote, billing_key, now):
+    subscription = Subscription.begin(user=user, quote=quote, billing_key=billing_key, now=now)
+    db.session.commit()
+    return subscription
+
+
+@pytest.fixture
+def invoice(subscription, quote, now):
+    invoice = Invoice.first(subscription=subscription, quote=quote, now=now)
+    db.session.commit()
+    return invoice
+
+
+@pytest.fixture
+def attempt(invoice, now):
+    attempt = PaymentAttempt.begin(
+        invoice, key_pair="billing", secret_fingerprint="0" * 16, now=now
+    )
+    db.session.commit()
+    return attempt
+
+
+@pytest.fixture
+def payment(attempt, user, now):
+    payment = Payment(
+        user_id=user.id,
+        invoice_id=attempt.invoice_id,
+        attempt_id=attempt.id,
+        payment_key="p",
+        order_id=attempt.order_id,
+        amount_won=9900,
+        supplied_won=9000,
+        vat_won=900,
+        tax_free_won=0,
+        method="카드",
+        card_issuer="신한카드",
+        card_number="1",
+        key_pair="billing",
+        m_id="shop",
+        secret_fingerprint="0" * 16,
+        approved_at=now,
+    )
+    db.session.add(payment)
+    db.session.commit()
+    return payment
+
+
+def refused(*rows):
+    db.session.add_all(rows)
+    with pytest.raises(IntegrityError):
+        db.session.flush()
+    db.session.rollback()
+
+
+def refused_change(row, **changes):
+    for name, value in changes.items():
+        setattr(row, name, value)
+    with pytest.raises(IntegrityError):
+        db.session.flush()
+    db.session.rollback()
+
+
+def test_one_live_subscription_per_customer_and_product(
+    subscription, user, quote, billing_key, now
+):
+    refused(Subscription.begin(user=user, quote=quote, billing_key=billing_key, now=now))
+
+
+def test_an_ended_subscription_makes_room(subscription, user, quote, billing_key, now):
+    subscription.end("canceled", now=now)
+    Subscription.begin(user=user, quote=quote, billing_key=billing_key, now=now)
+    db.session.commit()
+
+
+def test_a_subscription_runs_only_with_paid_days(subscription):
+    refused_change(subscription, status=SubscriptionStatus.ACTIVE)
+
+
+def test_one_invoice_per_period(invoice, subscription, quote, now):
+    refused(Invoice.first(subscription=subscription, quote=quote, now=now))
+
+
+def test_an_invoice_is_paid_with_a_time(invoice):
+    refused_change(invoice, status=InvoiceStatus.PAID)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount_won": 0},
+        {"tax_free_won": 9901},
+        {"tax_free_won": -1},
+        {"period_end_on": date(2026, 11, 20)},
+    ],
+)
+def test_an_invoice_has_sound_amounts_and_days(invoice, changes):
+    refused_change(invoice, **changes)
+
+
+def test_one_attempt_in_flight_per_invoice(attempt, now):
+    refused(
+        PaymentAttempt.begin(
+            attempt.invoice, key_pair="billing", secret_fingerprint="0" * 16, now=now
+        )
+    )
+
+
+def test_an_attempt_set_aside_is_in_flight_too(attempt, now):
+    attempt.set_aside("answer_differs", "", now=now)
+    db.session.commit()
+    refused(
+        PaymentAttempt.begin(
+            attempt.invoice, key_pair="billing", secret_fingerprint="0" * 16, now=now
+        )
+    )
+
+
+def test_a_failed_attempt_makes_room(attempt, now):
+    attempt.fail("REJECT_CARD_PAYMENT", "", now=now)
+    db.session.commit()
+    PaymentAttempt.begin(attempt.invoice, key_pair="billing", secret_fingerprint="0" * 16, now=now)
+    db.session.commit()
+
+
+def test_a_settled_attempt_has_a_time(attempt):
+    refused_change(attempt, status=AttemptStatus.FAILED)
+
+
+def test_no_more_is_given_back_than_was_paid(payment):
+    refused_change(payment, refunded_won=9901)
+
+
+def refund(payment, now, **changes):
+    values = {
+        "payment_id": payment.id,
+        "amount_won": 100,
+        "balance_before_won": 9900,
+        "reason": "청약철회",
+        "created_at": now,
+    }
+    return Refund(**{**values, **changes})
+
+
+def test_one_refund_in_flight_per_payment(payment, now):
+    db.session.add(refund(payment, now))
+    db.session.commit()
+    refused(refund(payment, now))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"amount_won": 0}, {"amount_won": 9901}, {"tax_free_won": 101}]
+)
+def test_a_refund_stays_within_the_balance(payment, now, changes):
+    refused(refund(payment, now, **changes))
+
+
+def test_a_settled_refund_has_a_time(payment, now):
+    refused(refund(payment, now, status=RefundStatus.SUCCEEDED))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"price_won": 99},
+        {"tax_free_won": 9900},
+        {"tax_kind": TaxKind.TAX_FREE},
+        {"interval_count": 13},
+        {"interval": Interval.YEAR, "interval_count": 2},
+    ],
+)
+def test_a_plan_is_sound(plan, changes):
+    values = {
+        column.name: getattr(plan, column.name)
+        for column in Plan.__table__.columns
+        if column.name != "id"
+    }
+    refused(Plan(**{**values, "slug": "other", **changes}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("price_won", 12900), ("interval", Interval.YEAR), ("tax_free_won", 10)]
+)
+def test_a_plans_price_never_changes(plan, name, value):
+    setattr(plan, name, value)
+    with pytest.raises(InvalidTransition, match="new plan"):
+        db.session.flush()
+
+
+def test_a_plans_words_may_change(plan):
+    plan.summary = "새 소개"
+    db.session.commit()
+
+
+def test_a_notice_is_owed_once_per_cause(user, now):
+    for _ in range(2):
+        Notice.owe(NoticeKind.CONTRACT, cause="contract:1", user_id=user.id, now=now)
+        db.session.commit()
+    assert db.session.query(Notice).count() == 1
+
+
+def test_a_revoked_key_keeps_no_ciphertext(billing_key):
+    refused_change(billing_key, status="revoked")
+
+
+def test_an_auth_key_is_kept_only_until_it_is_exchanged(user, plan, quote, now):
+    checkout = Checkout(
+        user_id=user.id,
+        plan_id=plan.id,
+        quote_id=quote.id,
+        auth_key_ciphertext="x",
+        created_at=now,
+        expires_at=now + timedelta(hours=1),
+    )
+    refused(checkout)
+
+
+def test_a_naive_instant_is_refused(quote, now):
+    quote.created_at = now.replace(tzinfo=None)
+    with pytest.raises(Exception, match="time zone"):
+        db.session.flush()
+
+
+def test_an_instant_comes_back_as_it_went(quote, now):
+    db.session.expire_all()
+    assert quote.created_at == now
