@@ -211,7 +211,6 @@ def _guarded(answer: Response, window: sqlite3.Row) -> Response:
         f"default-src 'none'; script-src 'self'; style-src 'self'; frame-ancestors {ancestor}"
     )
     answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 

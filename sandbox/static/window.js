@@ -29,6 +29,9 @@
       if (isSent) event.preventDefault();
       isSent = true;
     });
+    window.addEventListener("pageshow", () => {
+      isSent = false;
+    });
   }
 
   const mistakes = document.querySelector(".mistakes");
