@@ -248,9 +248,7 @@ class FakeGateway:
     def _charge(self, request: ChargeRequest) -> PaymentAnswer:
         stored = self._billing_keys.get(request.billing_key)
         if stored is None:
-            raise BillingKeyRejected(
-                "NOT_FOUND_BILLING", "존재하지 않는 빌링 정보입니다.", http_status=404
-            )
+            raise BillingKeyRejected("INVALID_BILL_KEY_REQUEST", http_status=400)
         if stored.is_deleted:
             raise BillingKeyRejected("ALREADY_REMOVED_BILLING_KEY", http_status=400)
         if stored.customer_key != request.customer_key:
@@ -292,12 +290,16 @@ class FakeGateway:
             raise RequestRejected("NOT_FOUND_PAYMENT", http_status=404)
         if payment.status == "CANCELED":
             raise AlreadyRequested("ALREADY_CANCELED_PAYMENT", http_status=400)
+        if payment.balance_won == 0:
+            raise AlreadyRequested("NOT_CANCELABLE_AMOUNT", http_status=403)
         if request.refundable_won != payment.balance_won:
             raise RequestRejected("NOT_MATCHES_REFUNDABLE_AMOUNT", http_status=400)
-        if request.amount_won > payment.balance_won:
+        taxable_won = payment.balance_won - payment.tax_free_won
+        if (
+            request.tax_free_won > payment.tax_free_won
+            or request.amount_won - request.tax_free_won > taxable_won
+        ):
             raise AlreadyRequested("NOT_CANCELABLE_AMOUNT", http_status=403)
-        if request.tax_free_won > payment.tax_free_won:
-            raise RequestRejected("INVALID_REFUND_AMOUNT", http_status=400)
         return self._stored(self._canceled(payment, request))
 
     def _delete(self, billing_key: str) -> None:

@@ -79,13 +79,16 @@ def open_mailbox(mail_url: str, sender: str) -> Mailbox:
         return ConsoleMailbox(author)
     if parts.scheme == "memory":
         return MemoryMailbox(author)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not f"{user}{password}".isascii() or not f"{user}{password}".isprintable():
+        raise ValueError("MAIL_URL has a user or password that SMTP cannot carry")
     if parts.scheme in ("smtp", "smtps") and parts.hostname:
         return SmtpMailbox(
             author,
             host=parts.hostname,
             port=port or {"smtp": 587 if _starttls(parts) else 25, "smtps": 465}[parts.scheme],
-            user=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
+            user=user,
+            password=password,
             tls_from_start=parts.scheme == "smtps",
             starttls=_starttls(parts),
         )
@@ -205,7 +208,7 @@ def message_for(mail: Mail, author: Address) -> EmailMessage:
         message["From"] = author
         message["To"] = Address(addr_spec=mail.to)
         message["Subject"] = mail.subject
-        message["Date"] = formatdate()
+        message["Date"] = formatdate(usegmt=True)
         message["Message-ID"] = make_msgid(domain=author.domain)
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.text)

@@ -105,6 +105,7 @@ class ScriptedRequest(BaseHTTPRequestHandler):
 
 class QuietServer(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def handle_error(self, *args: object) -> None:
         """A client that stops listening is what some tests are about."""
@@ -137,7 +138,15 @@ def script(scripted_request: type[ScriptedRequest], server_url: str) -> Script:
 
 @pytest.fixture
 def toss(script: Script, server_url: str) -> Iterator[TossGateway]:
-    """A gateway that speaks to the scripted server, and gives up after half a second."""
+    """A gateway that speaks to the scripted server."""
+    gateway = TossGateway(secret_key=SECRET_KEY, api_base=server_url, timeout_seconds=10)
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def hasty_toss(script: Script, server_url: str) -> Iterator[TossGateway]:
+    """A gateway that gives up after half a second."""
     gateway = TossGateway(secret_key=SECRET_KEY, api_base=server_url, timeout_seconds=0.5)
     yield gateway
     gateway.close()
@@ -150,7 +159,7 @@ def recording() -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def refused_port() -> int:
+def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
