@@ -419,8 +419,10 @@ def test_a_payment_given_back_in_parts_stays_partly_canceled(bench):
     assert (part.supplied_won, part.total_won) == (6364, 10000)
     assert (rest.status, rest.balance_won) == ("PARTIAL_CANCELED", 0)
     assert [cancel.balance_won for cancel in rest.cancels] == [7000, 0]
-    with pytest.raises(AlreadyRequested, match="NOT_CANCELABLE_AMOUNT"):
-        bench.gateway.cancel(bench.cancel_request(rest, amount_won=1))
+    for stale_won in (0, 7000):
+        with pytest.raises(AlreadyRequested, match="NOT_CANCELABLE_AMOUNT"):
+            again = bench.cancel_request(rest, amount_won=1, refundable_won=stale_won)
+            bench.gateway.cancel(again)
 
 
 @pytest.mark.parametrize("bench", ["fake", "sandbox"], indirect=True)

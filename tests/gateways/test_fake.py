@@ -1,5 +1,7 @@
 """What tests may ask of the fake gateway, beyond the contract."""
 
+import secrets
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -119,7 +121,12 @@ def test_every_call_is_seen_before_it_is_answered(fake, request_to_charge):
     assert fake.calls[-2:] == [("charge", request_to_charge), ("find_order", "order_000001")]
 
 
-def test_many_threads_charge_one_order_once(fake, request_to_charge):
+def test_many_threads_charge_one_order_once(fake, request_to_charge, monkeypatch):
+    """Each call lingers where a payment key is made, between the checks and the ledger."""
+    lingering = threading.Event()
+    token_hex = secrets.token_hex
+    monkeypatch.setattr(secrets, "token_hex", lambda n: lingering.wait(0.001) or token_hex(n))
+
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: fake.charge(request_to_charge), range(32)))
 

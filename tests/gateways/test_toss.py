@@ -388,6 +388,15 @@ def test_what_a_later_version_adds_is_passed_over(toss, script, ask, answers):
     assert not (paid.is_done or paid.is_canceled or paid.is_failed)
 
 
+@pytest.mark.parametrize(
+    "written", ["2024-10-24T19:22:59", "2024-10-24T10:22:59Z", "2024-10-24T19:22:59.000000+09:00"]
+)
+def test_a_moment_without_an_offset_is_korean_time(toss, script, ask, answers, written):
+    script.answer(200, answers("charge") | {"approvedAt": written})
+
+    assert ask(toss, "charge").approved_at == datetime(2024, 10, 24, 10, 22, 59, tzinfo=UTC)
+
+
 def test_another_amount_or_order_is_answered_as_it_came(toss, script, ask, answers):
     script.answer(200, answers("charge") | {"orderId": "another", "totalAmount": 1})
 
