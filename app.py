@@ -43,7 +43,9 @@ def create_app(
     _open_database(app)
     app.extensions["vault"] = Vault(app.config["BILLING_KEY_SECRETS"])
     app.extensions["payment_gateway"] = gateway or _toss_gateway(app)
-    app.extensions["mailbox"] = open_mailbox(app.config["MAIL_URL"], app.config["BIZ_EMAIL"])
+    app.extensions["mailbox"] = open_mailbox(
+        app.config["MAIL_URL"], f"{app.config['SHOP_NAME']} <{app.config['BIZ_EMAIL']}>"
+    )
     app.extensions["toss_room"] = Room(
         app, places=app.config["TOSS_WEB_ROOM"], wait_seconds=app.config["TOSS_WEB_WAIT"]
     )

@@ -41,12 +41,17 @@ class MailUnavailable(MailError):
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """One mail to one person; `html` is another form of `text`."""
+    """One mail to one person; `html` is another form of `text`.
+
+    `message_id` is the part before the @: the same for every sending of one mail, so that a mail
+    that went out twice is seen once.
+    """
 
     to: str = field(repr=False)
     subject: str
     text: str = field(repr=False)
     html: str | None = field(default=None, repr=False)
+    message_id: str | None = None
 
 
 class Mailbox(Protocol):
@@ -209,7 +214,11 @@ def message_for(mail: Mail, author: Address) -> EmailMessage:
         message["To"] = Address(addr_spec=mail.to)
         message["Subject"] = mail.subject
         message["Date"] = formatdate(usegmt=True)
-        message["Message-ID"] = make_msgid(domain=author.domain)
+        message["Message-ID"] = (
+            f"<{mail.message_id}@{author.domain}>"
+            if mail.message_id
+            else make_msgid(domain=author.domain)
+        )
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.text)
         if mail.html is not None:

@@ -72,7 +72,7 @@ class RequestRejected(PaymentGatewayError):
     ) -> None:
         super().__init__(code, message, http_status=http_status, trace_id=trace_id)
         self.key_pair = key_pair
-        """True where the code speaks of the key pair or its contract: every call would fail alike."""
+        """True where the code speaks of the key pair or its contract: every call fails alike."""
 
 
 class OutcomeUnknown(PaymentGatewayError):
@@ -239,7 +239,11 @@ class PaymentAnswer:
             "type": (type, self.type),
             "method": (method, self.method),
         }
-        found = [f"{name}: {ours} != {theirs}" for name, (ours, theirs) in expected.items() if ours != theirs]
+        found = [
+            f"{name}: {ours} != {theirs}"
+            for name, (ours, theirs) in expected.items()
+            if ours != theirs
+        ]
         if self.is_done and self.tax_free_won != tax_free_won:
             found.append(f"taxFreeAmount: {tax_free_won} != {self.tax_free_won}")
         if method == "카드" and self.card is None:

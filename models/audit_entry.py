@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import db
+from models.base import Model, db
 
 
-class AuditEntry(db.Model):
+class AuditEntry(Model):
     """One act of a person or a program; `facts` holds ids and amounts, never a secret."""
 
     __table_args__ = (Index("ix_audit_entry_subject", "subject_type", "subject_id"),)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import InvalidTransition, db
+from models.base import InvalidTransition, Model, db
 from models.payment_attempt import AttemptStatus, PaymentAttempt
 from models.vault import Vault
 
@@ -19,8 +19,8 @@ class BillingKeyStatus(StrEnum):
     REVOKED = "revoked"
 
 
-class BillingKey(db.Model):
-    """A registered card. `card_number` is masked by Toss; `fingerprint` finds a key in a webhook."""
+class BillingKey(Model):
+    """A registered card. `card_number` is masked by Toss; `fingerprint` finds the row."""
 
     __table_args__ = (
         CheckConstraint(
@@ -48,7 +48,7 @@ class BillingKey(db.Model):
 
     @classmethod
     def to_revoke(cls, *, now: datetime, limit: int) -> list[int]:
-        """Return ids of keys to be deleted at Toss, but not while an attempt of theirs is pending."""
+        """Return ids of keys to be deleted at Toss, none while an attempt of it is pending."""
         pending = select(PaymentAttempt.id).where(
             PaymentAttempt.billing_key_id == cls.id, PaymentAttempt.status == AttemptStatus.PENDING
         )

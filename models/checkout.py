@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import InvalidTransition, db
+from models.base import InvalidTransition, Model, db
 from models.payment_attempt import PaymentAttempt
 from models.plan import Plan
 from models.quote import Quote
@@ -48,7 +48,7 @@ class FailureKind(StrEnum):
 _UNFINISHED = (CheckoutStatus.AUTHORIZED, CheckoutStatus.CHARGING)
 
 
-class Checkout(db.Model):
+class Checkout(Model):
     """Binds customer, plan, quote and expiry; its unguessable id travels in the success URL.
 
     `reported_code` and `reported_message` came in a redirect and prove nothing;

@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import db
+from models.base import Model, db
 
 
-class Consent(db.Model):
+class Consent(Model):
     """Somebody agreed to `text` of `document` in `version`. Rows are only ever added."""
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import InvalidTransition, db
+from models.base import InvalidTransition, Model, db
 from models.quote import Quote
 from models.subscription import Subscription
 from rules.periods import Period
@@ -26,7 +26,7 @@ class InvoiceStatus(StrEnum):
     SET_ASIDE = "set_aside"
 
 
-class Invoice(db.Model):
+class Invoice(Model):
     """An amount for a period. One per subscription, term and period; one payment per invoice."""
 
     __table_args__ = (
@@ -90,7 +90,7 @@ class Invoice(db.Model):
 
     @property
     def has_attempt_in_flight(self) -> bool:
-        """Test whether an attempt is pending or set aside: nothing more may be charged till then."""
+        """Test whether an attempt is pending or set aside: nothing more may be charged."""
         return any(attempt.is_pending or attempt.is_set_aside for attempt in self.attempts)
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import InvalidTransition, db
+from models.base import InvalidTransition, Model, db
 from models.user import User
 
 MAX_TRIES = 12
@@ -29,7 +29,7 @@ class NoticeStatus(StrEnum):
     DEAD = "dead"
 
 
-class Notice(db.Model):
+class Notice(Model):
     """A mail to a user, or to the merchant where there is none. `cause` makes it unique.
 
     `facts` holds what the template needs and nothing secret.

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import db
+from models.base import Model, db
 
 if TYPE_CHECKING:
     from models.invoice import Invoice
 
 
-class Payment(db.Model):
+class Payment(Model):
     """A confirmed charge. The won of supply, VAT and tax-free part are Toss's, at approval."""
 
     __table_args__ = (

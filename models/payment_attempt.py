@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import InvalidTransition, db
+from models.base import InvalidTransition, Model, db
 
 if TYPE_CHECKING:
     from models.billing_key import BillingKey
@@ -29,7 +29,7 @@ class AttemptStatus(StrEnum):
 _IN_FLIGHT_SQL = text("status IN ('pending', 'set_aside')")
 
 
-class PaymentAttempt(db.Model):
+class PaymentAttempt(Model):
     """One order at Toss. Its body and order id never change; each sending is a payment request."""
 
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""A payment request: one sending to Toss, committed before it leaves and completed by its answer."""
+"""A payment request: one sending to Toss, committed before it leaves, completed by its answer."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import db
+from models.base import Model, db
 
 
 class RequestKind(StrEnum):
@@ -16,7 +16,7 @@ class RequestKind(StrEnum):
     CHARGE = "charge"
 
 
-class PaymentRequest(db.Model):
+class PaymentRequest(Model):
     """A sending: its idempotency key, its time, and Toss's status, code and trace id."""
 
     __table_args__ = (

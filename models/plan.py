@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, event, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import InvalidTransition, db
+from models.base import InvalidTransition, Model, db
 from models.product import Product
 from rules.periods import Interval, Period, nth_period
 from rules.won import vat_included
@@ -20,7 +20,7 @@ class TaxKind(StrEnum):
     TAX_FREE = "tax_free"
 
 
-class Plan(db.Model):
+class Plan(Model):
     """What is sold. `price_won` includes VAT and never changes; `tax_free_won` is part of it."""
 
     __table_args__ = (

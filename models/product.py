@@ -1,12 +1,17 @@
 """A product: what a subscription gives access to; plans are the ways to pay for it."""
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import db
+from models.base import Model, db
+
+if TYPE_CHECKING:
+    from models.plan import Plan
 
 
-class Product(db.Model):
+class Product(Model):
     """One thing on sale; a customer has at most one live subscription to it."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -14,9 +19,7 @@ class Product(db.Model):
     name: Mapped[str] = mapped_column(String(50))
     description: Mapped[str] = mapped_column(Text)
     position: Mapped[int] = mapped_column(default=0)
-    plans: Mapped[list["Plan"]] = relationship(  # noqa: F821
-        back_populates="product", order_by="Plan.position"
-    )
+    plans: Mapped[list["Plan"]] = relationship(back_populates="product", order_by="Plan.position")
 
     @classmethod
     def on_sale(cls) -> list["Product"]:
@@ -25,6 +28,6 @@ class Product(db.Model):
         return [product for product in products if product.plans_on_sale]
 
     @property
-    def plans_on_sale(self) -> list["Plan"]:  # noqa: F821
+    def plans_on_sale(self) -> list["Plan"]:
         """Return this product's plans that can be bought now, in their order."""
         return [plan for plan in self.plans if plan.is_on_sale]

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import db
+from models.base import Model, db
 from models.plan import Plan
 from models.user import User
 from rules.periods import Period, seoul_date
@@ -21,8 +21,8 @@ class QuoteKind(StrEnum):
     FIRST_CHARGE = "first_charge"
 
 
-class Quote(db.Model):
-    """What will be charged, for which days, until when the offer stands. Never changed once made."""
+class Quote(Model):
+    """What will be charged, for which days, until when the offer stands; never changed."""
 
     __table_args__ = (
         CheckConstraint("amount_won > 0", name="amount_positive"),

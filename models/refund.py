@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import db
+from models.base import Model
 from models.payment import Payment
 
 
@@ -22,7 +22,7 @@ class RefundStatus(StrEnum):
 _PENDING_SQL = text("status = 'pending'")
 
 
-class Refund(db.Model):
+class Refund(Model):
     """One cancel of a payment, whole or in part; one in flight per payment."""
 
     __table_args__ = (

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, String, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import db
+from models.base import Model, db
 from models.user import User
 
 LIFETIME = timedelta(days=14)
 
 
-class SignIn(db.Model):
+class SignIn(Model):
     """The server's side of a session cookie; the cookie's token is kept as a hash only."""
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import InvalidTransition, db
+from models.base import InvalidTransition, Model, db
 from models.billing_key import BillingKey
 from models.plan import Plan
 from models.product import Product
@@ -39,7 +39,7 @@ _LIVE = (SubscriptionStatus.INCOMPLETE, SubscriptionStatus.ACTIVE, SubscriptionS
 _LIVE_SQL = text("status IN ('incomplete', 'active', 'past_due')")
 
 
-class Subscription(db.Model):
+class Subscription(Model):
     """One agreement. Days are Seoul days: `paid_until_on` is the first day not paid for."""
 
     __table_args__ = (
@@ -124,7 +124,7 @@ class Subscription(db.Model):
 
     @classmethod
     def latest_for(cls, user_id: int) -> "Subscription | None":
-        """Return the subscription that a customer's own page is about: a live one, else the last."""
+        """Return the subscription that a customer's page is about: a live one, else the last."""
         return db.session.scalar(
             select(cls)
             .filter_by(user_id=user_id)
@@ -187,7 +187,7 @@ class Subscription(db.Model):
 
     @property
     def is_collecting(self) -> bool:
-        """Test whether the open invoice is being charged, or is about to be, or waits for a person."""
+        """Test whether the open invoice is being charged, is about to be, or waits for a person."""
         invoice = self.open_invoice
         return invoice is not None and (not invoice.attempts or invoice.has_attempt_in_flight)
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
 from uuid import uuid4
 
 from argon2 import PasswordHasher
@@ -10,7 +9,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import CheckConstraint, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import db
+from models.base import Model, db
 
 _hasher = PasswordHasher()
 _ABSENT = _hasher.hash("nobody has this password")
@@ -24,7 +23,7 @@ class Role(StrEnum):
     MERCHANT = "merchant"
 
 
-class User(db.Model):
+class User(Model):
     """An account; `customer_key` is who it is to Toss: random, and never shown but to its owner."""
 
     __tablename__ = "user_account"
@@ -41,8 +40,8 @@ class User(db.Model):
 
     is_authenticated = True
     is_active = True
-    sign_in_token: ClassVar[str] = ""
-    """The token of the sign-in that loaded this user; set for one request, never stored."""
+    sign_in_token = ""
+    """The token of the sign-in that loaded this user: for one request, never stored."""
 
     @property
     def is_merchant(self) -> bool:

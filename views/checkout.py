@@ -186,7 +186,8 @@ def _agreements(quote: Quote) -> list[Agreement]:
         Agreement(
             "purchase",
             settings["TERMS_VERSION"],
-            f"{plan.name} {amount}({tax_note(plan)}), 이용 기간, 해지·환불 규정을 확인했고 구매에 동의합니다.",
+            f"{plan.name} {amount}({tax_note(plan)}), "
+            "이용 기간, 해지·환불 규정을 확인했고 구매에 동의합니다.",
         ),
         Agreement(
             "recurring",
@@ -259,6 +260,7 @@ def _finish_soon(checkout_id: str) -> None:
 
 def _contract(checkout: Checkout) -> dict[str, Any]:
     invoice = checkout.invoice
+    assert invoice is not None
     return {
         "invoice": invoice,
         "payment": invoice.payment,

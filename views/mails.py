@@ -19,6 +19,7 @@ def render(notice: Notice) -> Mail:
         to=notice.user.email if notice.user else current_app.config["BIZ_EMAIL"],
         subject=subject.strip(),
         text=body.lstrip("\n"),
+        message_id=f"notice-{notice.id}-{notice.created_at:%Y%m%d%H%M%S}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Stories of money: a context, a customer who came back from the card window, a paid subscription."""
+"""Stories of money: a customer who came back from the card window, a paid subscription."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -23,6 +23,7 @@ from gateways.mail import (
     MailRefused,
     MailUnavailable,
     MemoryMailbox,
+    message_for,
     open_mailbox,
 )
 
@@ -293,3 +294,12 @@ def test_no_mail_is_logged(smtp_url, caplog):
 
     assert [r for r in caplog.records if not r.name.startswith(("mail.log", "asyncio"))] == []
     assert MAIL.to not in repr(MAIL) and MAIL.text not in repr(MAIL)
+
+
+def test_a_mail_sent_twice_has_one_message_id():
+    mail = Mail(to="hana@example.com", subject="안내", text="글", message_id="notice-7")
+    author = Address(addr_spec="help@dalbit.example")
+
+    ids = {message_for(mail, author)["Message-ID"] for _ in range(2)}
+
+    assert ids == {"<notice-7@dalbit.example>"}

@@ -1,0 +1,49 @@
+from threading import Event
+
+import pytest
+from flask import current_app
+
+from views.room import Room
+
+
+@pytest.fixture
+def room(app):
+    return Room(app, places=2, wait_seconds=0.05)
+
+
+def test_a_quick_call_is_done_before_the_page(room):
+    done = Event()
+    room.run(lambda: current_app.name and done.set())
+    assert done.is_set()
+
+
+def test_a_slow_call_goes_on_without_the_page(room):
+    go, done = Event(), Event()
+
+    room.run(lambda: go.wait(10) and done.set())
+
+    assert not done.is_set()
+    go.set()
+    assert done.wait(10)
+
+
+def test_a_full_room_starts_nothing(room):
+    go = Event()
+    for _ in range(2):
+        room.run(lambda: go.wait(10))
+    started = []
+
+    room.run(lambda: started.append(1))
+    go.set()
+
+    assert started == []
+
+
+def test_a_failed_call_frees_its_place(room, caplog):
+    def fail():
+        raise RuntimeError("a bug")
+
+    for _ in range(3):
+        room.run(fail)
+
+    assert caplog.text.count("a bug") == 3
