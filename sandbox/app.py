@@ -4,12 +4,33 @@ from collections.abc import Iterable
 
 from flask import Flask
 
-from sandbox import api, billing_calls, control, idempotency, payment_calls, window
+from sandbox import (
+    api,
+    billing_calls,
+    charge_calls,
+    control,
+    idempotency,
+    payment_calls,
+    receipt,
+    transaction_calls,
+    window,
+)
 from sandbox.clock import Clock
 from sandbox.faults import Faults
 from sandbox.keys import BUILT_IN, KeyPair, KeyRing
 from sandbox.ledger import Ledger
 from sandbox.state import API_VERSIONS, Sandbox
+
+_PARTS = (
+    billing_calls,
+    charge_calls,
+    payment_calls,
+    transaction_calls,
+    api,
+    window,
+    receipt,
+    control,
+)
 
 
 def create_app(
@@ -38,7 +59,7 @@ def create_app(
         api_version=api_version,
         slow_seconds=slow_seconds,
     )
-    for part in (billing_calls, payment_calls, api, window, control):
+    for part in _PARTS:
         app.register_blueprint(part.blueprint)
     app.add_url_rule("/healthz", "healthz", lambda: "ok")
     return app

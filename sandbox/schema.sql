@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS billing_keys (
     billing_key TEXT PRIMARY KEY,
     merchant_id TEXT NOT NULL,
     customer_key TEXT NOT NULL,
+    customer_name TEXT,
+    customer_email TEXT,
     card TEXT NOT NULL,
     issued_at TEXT NOT NULL,
     deleted_at TEXT

@@ -1,4 +1,4 @@
-"""The card window, the script that opens it, and the receipt that a payment links to."""
+"""The card window, and the script that opens it."""
 
 import secrets
 import sqlite3
@@ -59,8 +59,6 @@ def show(window_id: str) -> Response:
 def register(window_id: str) -> AnyResponse:
     """Register the chosen card and go back to the shop."""
     window = _window(window_id)
-    if window["leads_to"]:
-        return _leave(window, window["leads_to"])
     card = BY_VALUE.get(request.form.get("card", ""))
     mistakes = _mistakes(card, request.form.get("identity", ""))
     if card is None or mistakes:
@@ -76,18 +74,7 @@ def close(window_id: str) -> AnyResponse:
     """Give up, and go back to the shop's page for failures."""
     window = _window(window_id)
     code = "REJECT_CARD_COMPANY" if window["foreign_card_tried"] else "PAY_PROCESS_CANCELED"
-    return _leave(window, window["leads_to"] or _end(window, _failure(window, code)))
-
-
-@blueprint.get("/receipt/redirection")
-def receipt() -> str:
-    """See the receipt of a payment."""
-    payment = sandbox().ledger.one(
-        "SELECT * FROM payments WHERE payment_key = ?", request.args.get("transactionId")
-    )
-    if payment is None:
-        abort(404)
-    return render_template("receipt.html", payment=payment, card=BY_VALUE[payment["card"]])
+    return _leave(window, _end(window, _failure(window, code)))
 
 
 def _open(fields: Fields) -> str:

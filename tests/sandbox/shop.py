@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from sandbox.keys import BUILT_IN, KeyPair
 
@@ -24,7 +23,7 @@ class Shop:
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> TestResponse:
+    ) -> Any:
         """Send one request with this merchant's key."""
         return self.client.open(
             path,
@@ -42,7 +41,7 @@ class Shop:
             "failUrl": FAIL_URL,
             "windowTarget": "self",
         }
-        answer = self.client.post(
+        answer: Any = self.client.post(
             "/window/billing", json=asked | changes, headers={"Origin": "http://shop.example"}
         )
         assert answer.status_code == 200, answer.text
@@ -53,9 +52,7 @@ class Shop:
         answer = self.client.post(self.open_window(), data={"card": card, "identity": "000000"})
         return query_of(answer.location)["authKey"]
 
-    def issue(
-        self, auth_key: str, customer_key: str = CUSTOMER_KEY, **headers: str
-    ) -> TestResponse:
+    def issue(self, auth_key: str, customer_key: str = CUSTOMER_KEY, **headers: str) -> Any:
         """Exchange a one-time key for a billing key."""
         body = {"authKey": auth_key, "customerKey": customer_key}
         return self.ask("POST", "/v1/billing/authorizations/issue", body, headers)
@@ -66,7 +63,7 @@ class Shop:
 
     def charge(
         self, billing_key: str, headers: dict[str, str] | None = None, **changes: object
-    ) -> TestResponse:
+    ) -> Any:
         """Charge 9,900 won, or what the changes say; None leaves a field out."""
         body = {
             "amount": 9900,
@@ -77,12 +74,12 @@ class Shop:
         body = {name: value for name, value in (body | changes).items() if value is not None}
         return self.ask("POST", f"/v1/billing/{billing_key}", body, headers)
 
-    def cancel(self, payment_key: str, **fields: object) -> TestResponse:
+    def cancel(self, payment_key: str, **fields: object) -> Any:
         """Cancel a payment."""
         body = {"cancelReason": "구독 해지", **fields}
         return self.ask("POST", f"/v1/payments/{payment_key}/cancel", body)
 
-    def order(self, order_id: str = "order-1") -> TestResponse:
+    def order(self, order_id: str = "order-1") -> Any:
         """Look a payment up by its order id."""
         return self.ask("GET", f"/v1/payments/orders/{order_id}")
 

@@ -6,6 +6,23 @@ import pytest
 from sandbox.app import create_app
 from tests.sandbox.shop import CUSTOMER_KEY, Shop, authorization
 
+PAYMENT_FIELDS = """
+    mId lastTransactionKey paymentKey orderId orderName taxExemptionAmount status requestedAt
+    approvedAt useEscrow cultureExpense card virtualAccount transfer mobilePhone giftCertificate
+    cashReceipt cashReceipts discount cancels secret type easyPay country failure
+    isPartialCancelable receipt checkout currency totalAmount balanceAmount suppliedAmount vat
+    taxFreeAmount method version metadata
+"""
+CARD_FIELDS = """
+    issuerCode acquirerCode number installmentPlanMonths isInterestFree interestPayer approveNo
+    useCardPoint cardType ownerType acquireStatus amount
+"""
+CANCEL_FIELDS = """
+    transactionKey cancelReason taxExemptionAmount canceledAt cardDiscountAmount
+    transferDiscountAmount easyPayDiscountAmount receiptKey cancelStatus cancelRequestId
+    cancelAmount taxFreeAmount refundableAmount
+"""
+
 
 def code_of(answer):
     return answer.status_code, answer.json["code"]
@@ -106,6 +123,15 @@ def test_a_charge_answers_with_a_payment(shop):
     assert payment["card"]["acquirerCode"] == "11"
     assert shop.order().json == payment
     assert shop.ask("GET", f"/v1/payments/{payment['paymentKey']}").json == payment
+
+
+def test_a_payment_has_the_fields_that_toss_answers_with(shop):
+    payment = shop.charge(shop.billing_key()).json
+    canceled = shop.cancel(payment["paymentKey"]).json
+
+    assert set(payment) == set(canceled) == set(PAYMENT_FIELDS.split())
+    assert set(payment["card"]) == set(CARD_FIELDS.split())
+    assert set(canceled["cancels"][0]) == set(CANCEL_FIELDS.split())
 
 
 @pytest.mark.parametrize(
@@ -215,6 +241,17 @@ def test_a_declined_charge_leaves_no_payment_and_its_order_id_free(shop, card, s
 
 def test_a_slow_card_is_charged_in_the_end(shop):
     assert shop.charge(shop.billing_key("slow")).json["status"] == "DONE"
+
+
+def test_a_card_whose_answer_is_lost_is_charged_all_the_same(shop):
+    billing_key = shop.billing_key("charge-lost")
+
+    with pytest.raises(ConnectionAbortedError):
+        shop.charge(billing_key, {"Idempotency-Key": "k1"})
+
+    assert shop.order().json["status"] == "DONE"
+    again = shop.charge(billing_key, {"Idempotency-Key": "k1"})
+    assert again.json == shop.order().json
 
 
 def test_a_deleted_billing_key_is_not_charged(shop):

@@ -58,14 +58,20 @@ def test_a_server_error_is_not_kept(shop):
     assert answers == [500, 502, 200]
 
 
-def test_the_scope_is_the_key_the_merchant_and_the_address(shop, other_shop):
+def test_another_address_is_another_request(shop):
     first = shop.charge(shop.billing_key(), KEY)
 
-    other_address = shop.charge(shop.billing_key(), KEY, orderId="order-2")
-    other_merchant = other_shop.charge(other_shop.billing_key(), KEY)
+    second = shop.charge(shop.billing_key(), KEY, orderId="order-2")
 
-    assert [answer.status_code for answer in (first, other_address, other_merchant)] == [200] * 3
-    assert len(ledger_of(shop)["payments"]) == 3
+    assert (first.json["orderId"], second.json["orderId"]) == ("order-1", "order-2")
+
+
+def test_another_merchant_is_another_request(shop, other_shop):
+    first = shop.issue(shop.auth_key(), **KEY)
+
+    second = other_shop.issue(other_shop.auth_key(), **KEY)
+
+    assert (first.json["mId"], second.json["mId"]) == ("bill_dalbit", "pass_dalbit")
 
 
 def test_a_key_may_have_300_characters_and_no_more(shop):

@@ -77,12 +77,8 @@ def test_the_test_code_is_not_for_live_keys():
     pair = KeyPair("live_ck_a", "live_sk_b", "bill_mine")
     app = create_app(key_pairs=[pair])
 
-    answer = app.test_client().get(
-        "/v1/payments/p",
-        headers={
-            "Authorization": authorization(pair.secret_key),
-            "TossPayments-Test-Code": "REJECT_CARD_PAYMENT",
-        },
+    answer = Shop(app.test_client(), pair).ask(
+        "GET", "/v1/payments/p", headers={"TossPayments-Test-Code": "REJECT_CARD_PAYMENT"}
     )
 
     assert answer.json["code"] == "NOT_FOUND_PAYMENT"
