@@ -1,4 +1,5 @@
 import re
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
@@ -219,6 +220,17 @@ def test_an_order_id_is_used_up_by_an_approval(shop):
     shop.cancel(payment["paymentKey"])
 
     assert code_of(shop.charge(billing_key)) == (400, "DUPLICATED_ORDER_ID")
+
+
+def test_of_many_charges_at_once_with_one_order_id_one_is_made(app, shop):
+    billing_key = shop.billing_key("slow")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(lambda _: Shop(app.test_client()).charge(billing_key).status_code, range(8))
+        )
+
+    assert sorted(answers) == [200] + [400] * 7
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.app import create_app
 from sandbox.keys import KeyPair, read_pair
-from tests.sandbox.shop import BILLING, Shop, authorization
+from tests.sandbox.shop import BILLING, Shop
 
 
 def encoded(credentials: str) -> str:

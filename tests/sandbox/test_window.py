@@ -161,3 +161,7 @@ def test_a_payment_links_to_a_receipt(shop):
 
     assert "9,900원" in page
     assert "프리미엄 월간" in page
+
+
+def test_an_unknown_payment_has_no_receipt(client):
+    assert client.get("/receipt/redirection?transactionId=unknown").status_code == 404
