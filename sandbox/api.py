@@ -26,7 +26,6 @@ def call(part: Blueprint, operation: str, method: str, rule: str) -> Callable[[V
 
     def offer(view: View) -> View:
         def answer(**path: str) -> Response:
-            g.order_id = path.get("order_id")
             return _answer(operation, _pattern(rule), partial(view, **path))
 
         part.add_url_rule(f"/v1{rule}", view.__name__, answer, methods=[method])
@@ -40,10 +39,7 @@ def body() -> Fields:
 
     :raises TossError: when it is not a JSON object
     """
-    fields = read_body(request.get_data(), request.content_type)
-    if isinstance(fields.get("orderId"), str):
-        g.order_id = fields["orderId"]
-    return fields
+    return read_body(request.get_data(), request.content_type)
 
 
 def merchant() -> KeyPair:
@@ -127,21 +123,26 @@ def _note_request(operation: str, path: str) -> int:
         operation=operation,
         method=request.method,
         path=path,
-        order_id=g.get("order_id"),
+        order_id=_order_id(),
         idempotency_key=request.headers.get("Idempotency-Key"),
         test_code=request.headers.get("TossPayments-Test-Code"),
         at=written(here.clock.now()),
     )
 
 
+def _order_id() -> str | None:
+    fields = request.get_json(silent=True)
+    sent = fields.get("orderId") if isinstance(fields, dict) else None
+    return (request.view_args or {}).get("order_id") or (sent if isinstance(sent, str) else None)
+
+
 def _note_answer(number: int, answer: Response) -> None:
     content = answer.get_json(silent=True) if answer.is_json else None
     code = content.get("code") if isinstance(content, dict) else None
     sandbox().ledger.run(
-        "UPDATE requests SET status = ?, code = ?, order_id = ? WHERE number = ?",
+        "UPDATE requests SET status = ?, code = ? WHERE number = ?",
         answer.status_code,
         code,
-        g.get("order_id"),
         number,
     )
     current_app.logger.info("%s %s %s", request.endpoint, answer.status_code, code or "")

@@ -87,7 +87,7 @@ def strike_before(fault: Fault, faults: Faults) -> None:
 def strike_after(fault: Fault, answer: Response) -> Response:
     """Return an answer as the fault lets it through."""
     if fault.kind == "garbage":
-        return Response(answer.get_data()[:-20] or b"{", answer.status_code, answer.headers)
+        answer.set_data(answer.get_data()[:-20] or b"{")
     if fault.kind == "mismatch" and answer.status_code == 200:
         return _with_other_amount(answer)
     return answer

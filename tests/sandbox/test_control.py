@@ -27,6 +27,15 @@ def test_a_status_comes_as_html_and_nothing_is_executed(shop):
     assert shop.charge(billing_key).status_code == 200
 
 
+def test_a_refused_look_up_is_known_by_its_order_id(shop):
+    shop.order("order-7")
+
+    [request] = shop.client.get("/_control/ledger").json["requests"]
+
+    assert (request["order_id"], request["path"]) == ("order-7", "/v1/payments/orders/{order_id}")
+    assert (request["status"], request["code"]) == (404, "NOT_FOUND_PAYMENT")
+
+
 def test_a_code_is_answered_and_nothing_is_executed(shop):
     strike(shop, operation="any", kind="code", code="PROVIDER_ERROR")
 
@@ -110,6 +119,7 @@ def test_the_ledger_tells_what_was_asked_without_keys_in_paths(shop):
 
     assert [request["operation"] for request in ledger["requests"]] == ["issue", "charge"]
     charge = ledger["requests"][1]
+    assert charge["order_id"] == "order-1"
     assert charge["path"] == "/v1/billing/{billing_key}"
     assert (charge["status"], charge["code"]) == (403, "REJECT_CARD_PAYMENT")
     assert (charge["idempotency_key"], charge["test_code"]) == ("k1", "REJECT_CARD_PAYMENT")
@@ -148,6 +158,20 @@ def test_a_card_that_loses_answers_cuts_the_connection(shop, connection):
     connection.request(*issue, body, headers)
 
     assert connection.getresponse().status == 200
+
+
+def test_garbage_is_an_answer_that_ends(shop, connection):
+    payment = shop.charge(shop.billing_key()).json
+    strike(shop, operation="lookup", kind="garbage")
+
+    connection.request(
+        "GET",
+        f"/v1/payments/{payment['paymentKey']}",
+        headers={"Authorization": authorization(shop.pair.secret_key)},
+    )
+
+    answer = connection.getresponse()
+    assert int(answer.headers["Content-Length"]) == len(answer.read())
 
 
 def test_one_connection_serves_many_requests(connection):

@@ -31,7 +31,7 @@ def start(tmp_path):
 
 def test_it_listens_says_where_and_stops_when_asked(start):
     process = start("--port", "0")
-    port = re.search(r"http://127\.0\.0\.1:(\d+);", process.stderr.readline())[1]
+    [port] = re.findall(r"http://127\.0\.0\.1:(\d+);", process.stderr.readline())
     connection = HTTPConnection("127.0.0.1", int(port), timeout=5)
     connection.request("GET", "/healthz")
     assert connection.getresponse().read() == b"ok"
