@@ -25,24 +25,15 @@ def main() -> int:
         signal.signal(number, _interrupt)
     started: list[Service] = []
     try:
-        settings = config.load()
-        ports = _free_ports(settings)
-        environ = _environ(settings["PUBLIC_URL"], ports)
-        sign_ins = _prepare(environ)
-        for service in _services(ports, environ):
-            started.append(service)
-            service.start()
-            service.wait_until_ready()
-        _print_welcome(ports, sign_ins)
-        raise ServiceFailed(_wait_for_an_end(started))
+        try:
+            _run(started)
+        finally:
+            _stop(started)
     except KeyboardInterrupt:
-        print("\nStopping ...", flush=True)
         return 0
     except (config.ConfigError, _Refused, ServiceFailed) as problem:
         print(f"\n{problem}", file=sys.stderr, flush=True)
         return 1
-    finally:
-        _stop(started)
 
 
 class _Refused(Exception):
@@ -51,6 +42,19 @@ class _Refused(Exception):
 
 def _interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _run(started: list[Service]) -> NoReturn:
+    settings = config.load()
+    ports = _free_ports(settings)
+    environ = _environ(settings["PUBLIC_URL"], ports)
+    sign_ins = _prepare(environ)
+    for service in _services(ports, environ):
+        started.append(service)
+        service.start()
+        service.wait_until_ready()
+    _print_welcome(ports, sign_ins)
+    raise ServiceFailed(_wait_for_an_end(started))
 
 
 def _free_ports(settings: dict[str, Any]) -> dict[str, int]:
@@ -164,6 +168,8 @@ def _wait_for_an_end(services: Sequence[Service]) -> str:
 def _stop(services: Sequence[Service]) -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    if services:
+        print("\nStopping ...", flush=True)
     for service in reversed(services):
         service.stop()
 
