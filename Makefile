@@ -2,7 +2,7 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test check bench clean
+.PHONY: help run test check clean
 .DEFAULT_GOAL := help
 
 help: ## list what make can do
@@ -19,9 +19,6 @@ check: $(VENV)/dev-installed ## run lint, types and the fast tests
 	@$(IN_VENV) -m ruff format --check .
 	@$(IN_VENV) -m mypy
 	@$(IN_VENV) -m pytest -q
-
-bench: $(VENV)/dev-installed ## measure; one JSON object a line, status 1 when a goal is missed
-	@$(IN_VENV) -m benchmarks
 
 clean: ## remove what was installed or built; the shop's database under instance/ stays
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
