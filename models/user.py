@@ -43,6 +43,10 @@ class User(Model):
     sign_in_token = ""
     """The token of the sign-in that loaded this user: for one request, never stored."""
 
+    def get_id(self) -> str:
+        """Return what the cookie holds: the token of this sign-in (Flask-Login asks)."""
+        return self.sign_in_token
+
     @property
     def is_merchant(self) -> bool:
         """Test whether this account may see the back office."""

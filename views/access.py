@@ -35,7 +35,6 @@ def access_of(view: Callable[..., Any]) -> str:
 def register(app: Flask) -> None:
     """Ask every request who it is, and turn away whom its page is not for."""
     login_manager.session_protection = None
-    login_manager.id_attribute = "sign_in_token"
     login_manager.init_app(app)
     app.before_request(_turn_away)
 
