@@ -18,6 +18,7 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import DataRequired, NumberRange
+from wtforms.widgets import HiddenInput
 
 import clock
 from billing.collect import CollectionInProgress
@@ -47,7 +48,9 @@ _NEEDED = "동의가 필요해요. 내용을 확인하고 표시해 주세요."
 class ConsentForm(FlaskForm):
     """What the customer ticks before the card window; nothing is ticked beforehand."""
 
-    quote = IntegerField(validators=[DataRequired(), NumberRange(1, 2**31 - 1)])
+    quote = IntegerField(
+        widget=HiddenInput(), validators=[DataRequired(), NumberRange(1, 2**31 - 1)]
+    )
     purchase = BooleanField(validators=[DataRequired(_NEEDED)])
     recurring = BooleanField(validators=[DataRequired(_NEEDED)])
 
@@ -155,8 +158,8 @@ def state(checkout_id: str) -> ResponseReturnValue:
 
 def _order_page(plan: Plan, form: ConsentForm, notice: str | None = None, status: int = 200) -> Any:
     quote = Quote.open_for(current_user, plan, now=clock.now())
-    form.quote.data = quote.id
     db.session.commit()
+    form.quote.raw_data, form.quote.data = None, quote.id
     let_card_window_in()
     page = render_template(
         "checkout/new.html",
