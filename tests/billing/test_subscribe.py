@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import QueuePool, func, select
 
 from billing.collect import CollectionInProgress
 from billing.subscribe import (
@@ -22,6 +22,12 @@ from models import BillingKey, Checkout, Invoice, Notice, Payment, PaymentReques
 from models.checkout import CheckoutStatus, FailureKind
 from models.notice import NoticeKind
 from models.subscription import EndReason
+
+
+def connections() -> int:
+    pool = db.engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout()
 
 
 def count(model):
@@ -64,7 +70,7 @@ def test_what_is_charged_carries_what_the_pages_said(buyer, user, gateway, now):
 
 def test_no_connection_is_held_while_toss_answers(buyer, user, gateway, now):
     held = []
-    gateway.on_call = lambda operation, _: held.append((operation, db.engine.pool.checkedout()))
+    gateway.on_call = lambda operation, _: held.append((operation, connections()))
 
     buyer.subscribe(user, now=now)
 

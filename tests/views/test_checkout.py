@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select
 
 from gateways.payment import BillingKeyRejected, CardDeclined, RequestRejected
-from models import Checkout, Consent, Payment, Quote, db
+from models import Checkout, Consent, Quote, db
 from models.checkout import CheckoutStatus
 
 JSON = {"Accept": "application/json"}
@@ -329,8 +329,8 @@ def test_a_lost_answer_shows_the_waiting_page(
     state = client.get(location + "/state")
     assert state.get_json() == {"settled": False}
     assert client.get(address).location == location
-    assert len(gateway.billing_keys) <= 1
-    assert none_of(app, Payment)
+    assert len(gateway.billing_keys) == 1
+    assert len(gateway.payments) == 1
 
 
 def test_a_customer_with_an_unsettled_payment_cannot_order_again(
@@ -373,7 +373,7 @@ def test_a_script_in_the_message_stays_text(app, client, page, shopper, order):
     message = "<script>alert(1)</script>" + "m" * 10_000
 
     shown = page(
-        window["failUrl"],
+        urlsplit(window["failUrl"]).path,
         query_string={"checkout": the(app, Checkout).id, "code": "<b>X", "message": message},
     )
 
