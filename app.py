@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import commands
 from flask import Flask
 from flask_migrate import Migrate
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import commands
 import config
 import views
 from gateways.mail import open_mailbox
