@@ -1,0 +1,98 @@
+import json
+
+import pytest
+from sqlalchemy import select
+
+from config import ROOT
+from models import Notice, Plan, Subscription, db
+
+CATALOG = ROOT / "demo" / "catalog.toml"
+
+
+@pytest.fixture
+def run(app):
+    return lambda *args, **kwargs: app.test_cli_runner().invoke(args=list(args), **kwargs)
+
+
+def test_the_demo_catalogue_loads_and_may_be_repeated(app, run):
+    for _ in range(2):
+        assert run("catalog", "load", str(CATALOG)).exit_code == 0
+    with app.app_context():
+        prices = {plan.slug: plan.price_won for plan in db.session.scalars(select(Plan))}
+    assert prices == {"basic-monthly": 4900, "premium-monthly": 9900, "premium-yearly": 99000}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("price_won = 9900", "price_won = 12900", "new plan"),
+        ("price_won = 9900", "price_won = 1", "nothing was loaded"),
+        ("price_won = 9900", "prize_won = 9900", "unknown key"),
+        ('interval = "month"', 'interval = "week"', "week"),
+        ("[[products]]", "[[products", "not as it should be"),
+    ],
+)
+def test_a_bad_catalogue_changes_nothing_and_says_why(app, run, tmp_path, old, new, words):
+    run("catalog", "load", str(CATALOG))
+    changed = tmp_path / "catalog.toml"
+    text = CATALOG.read_text("utf-8").replace("베이직 월간", "다른 이름").replace(old, new)
+    changed.write_text(text, "utf-8")
+
+    refused = run("catalog", "load", str(changed))
+
+    assert refused.exit_code == 1
+    assert words in refused.output
+    with app.app_context():
+        assert Plan.on_sale("basic-monthly").name == "베이직 월간"
+
+
+def test_an_account_is_made_once(run):
+    arguments = ["users", "create", "--role", "merchant", "--email", "A@example.com"]
+    arguments += ["--name", "주인", "--password-stdin"]
+
+    assert run(*arguments, input="too-short").exit_code == 1
+    assert run(*arguments, input="long-enough-1\n").exit_code == 0
+    assert run(*arguments, input="long-enough-1\n").exit_code == 1
+    assert run(*arguments, "--if-missing", input="long-enough-1\n").exit_code == 0
+
+
+def test_a_run_sends_what_is_owed_and_ends_what_is_due(app, run, client, subscribed):
+    ran = json.loads(run("billing", "run", "--json").output.splitlines()[-1])
+    assert ran["settled"] == {"notices": 1}
+    with app.app_context():
+        assert db.session.scalars(select(Notice)).one().sent_at is not None
+
+    client.post("/subscription/cancellation")
+    with app.app_context():
+        subscription = db.session.scalars(select(Subscription)).one()
+        subscription.ends_at = subscription.created_at
+        db.session.commit()
+    ran = json.loads(run("billing", "run", "--json").output.splitlines()[-1])
+
+    assert ran["settled"] == {"ends": 1, "billing_keys": 1}
+    assert app.extensions["payment_gateway"].billing_keys[0].is_deleted
+
+
+def test_a_lost_charge_is_settled_by_reconcile(app, run, client, log_in, user, come_back, gateway):
+    log_in(user)
+    address = come_back()
+    gateway.lose_next("charge")
+    client.get(address)
+
+    assert "attempts: settled 1" in run("billing", "reconcile").output
+
+    with app.app_context():
+        assert db.session.scalars(select(Subscription)).one().is_running
+    assert len(gateway.payments) == 1
+
+
+def test_one_bad_record_is_reported_and_does_not_stop_the_others(app, run, subscribed):
+    with app.app_context():
+        notice = db.session.scalars(select(Notice)).one()
+        notice_id, notice.facts = notice.id, {}
+        db.session.commit()
+
+    ran = run("billing", "run", "--json")
+
+    assert ran.exit_code == 1
+    assert json.loads(ran.output.splitlines()[-1])["failed"] == {"notices": [str(notice_id)]}
