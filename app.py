@@ -1,5 +1,6 @@
 """Build the app: settings → database → gateways → pages."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,8 @@ def create_app(
         config.load() if overrides is None else config.load(overrides, environ={}, env_file=None)
     )
     app.config.update(settings)
+    if not app.testing:
+        _log_to_stderr()
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if app.config["TRUSTED_PROXIES"]:
@@ -52,6 +55,17 @@ def create_app(
     views.register(app)
     commands.register(app)
     return app
+
+
+def _log_to_stderr() -> None:
+    """Show what the shop did and what needs a person, one line each, from every process."""
+    log = logging.getLogger("shop")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
 
 
 def _open_database(app: Flask) -> None:
