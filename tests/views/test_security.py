@@ -1,0 +1,33 @@
+import pytest
+
+from app import create_app
+from gateways.fake import FakeGateway
+from tests.conftest import TEST_SETTINGS
+
+
+@pytest.fixture
+def https_shop(tmp_path):
+    settings = {
+        **TEST_SETTINGS,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'shop.sqlite'}",
+        "PUBLIC_URL": "https://shop.example",
+    }
+    return create_app(settings, gateway=FakeGateway())
+
+
+def test_https_is_kept_where_the_shop_is_on_https(https_shop):
+    headers = https_shop.test_client().get("/healthz", base_url="https://shop.example").headers
+    assert headers["Strict-Transport-Security"].startswith("max-age=31536000")
+
+
+def test_the_session_cookie_is_kept_from_scripts_and_other_sites(https_shop, client, user):
+    answer = https_shop.test_client().get("/login", base_url="https://shop.example")
+    (cookie,) = answer.headers.getlist("Set-Cookie")
+    assert cookie.startswith("__Host-session=")
+    for flag in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+        assert flag in cookie
+
+
+def test_signed_in_pages_are_not_kept_by_caches(client, log_in, user):
+    log_in(user)
+    assert client.get("/subscription").headers["Cache-Control"] == "private, no-store"
