@@ -22,6 +22,13 @@ def order_page(page: Page, shop: Shop) -> Page:
     page.goto("/plans")
     page.get_by_role("link", name="프리미엄 월간 자세히 보기").click()
     page.get_by_role("link", name="구독 시작하기").click()
+    sign_up(page)
+    tick_consents(page)
+    return page
+
+
+def sign_up(page: Page) -> None:
+    """Sign up from the log-in page that an order led to, and arrive at the order."""
     page.get_by_role("link", name="회원가입").last.click()
     page.get_by_label("이메일", exact=True).fill(f"reader-{secrets.token_hex(4)}@example.com")
     page.get_by_label("이름").fill("김하나")
@@ -30,8 +37,6 @@ def order_page(page: Page, shop: Shop) -> Page:
     page.get_by_label("이용약관에 동의합니다").check()
     page.get_by_role("button", name="회원가입").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("주문 확인")
-    tick_consents(page)
-    return page
 
 
 def tick_consents(page: Page) -> None:
@@ -153,3 +158,20 @@ def test_without_toss_script_the_page_says_so(
     page.reload()
     expect(page.locator("#checkout-message")).to_contain_text("결제창을 불러오지 못했어요")
     expect(page.get_by_role("button", name=START)).to_be_disabled()
+
+
+def test_a_double_click_opens_one_window(new_page: Callable[..., Any], shop: Shop) -> None:
+    page = new_page("1280")
+    page.goto("/login?next=/checkout/premium-monthly")
+    sign_up(page)
+    tick_consents(page)
+    sent = []
+    page.on("request", lambda request: sent.append((request.method, request.url)))
+
+    page.get_by_role("button", name=START).dblclick()
+    expect(card_window(page).get_by_role("button", name="카드 등록하기")).to_be_visible()
+
+    posted = [url for method, url in sent if method == "POST"]
+    assert len([url for url in posted if "/checkout/" in url]) == 1
+    assert page.locator("iframe").count() == 1
+    expect(page.get_by_role("button", name="결제창 여는 중…")).to_be_disabled()
