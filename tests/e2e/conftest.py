@@ -10,7 +10,7 @@ import pytest
 
 from bin import browser as chromium
 from bin.service import ROOT
-from tests.e2e.shop import Shop
+from bin.shop import Shop
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 FAILED = pytest.StashKey[bool]()

@@ -2,11 +2,12 @@
 
 import re
 import secrets
+import time
 
 import requests
 
 import config
-from tests.e2e.shop import Shop
+from bin.shop import Shop
 
 SECONDS = 30
 
@@ -18,6 +19,7 @@ class Customer:
         self.shop = shop
         self.email = f"reader-{secrets.token_hex(6)}@example.com"
         self.http = requests.Session()
+        self.http.headers["X-Forwarded-For"] = f"198.51.100.{secrets.randbelow(254) + 1}"
 
     def sign_up(self) -> None:
         values = {
@@ -42,10 +44,45 @@ class Customer:
         window = self._post("/checkout/premium-monthly", values, 201).json()
         return self._register(window, card)
 
+    @property
+    def cookie(self) -> str:
+        """Return the Cookie header of the customer's browser."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies)
+
+    @staticmethod
+    def stranger(address: str) -> requests.Response:
+        """GET an address as somebody without a cookie does."""
+        return requests.get(address, headers={"Accept-Encoding": "identity"}, timeout=SECONDS)
+
+    def subscribe(self) -> None:
+        """Sign up, order, register a card that works, and wait for the paid subscription."""
+        self.sign_up()
+        self.get(self.return_address())
+        self.wait_until_subscribed()
+
+    def wait_until_subscribed(self, seconds: float = SECONDS) -> None:
+        """Return once my subscription says that it runs.
+
+        :raises TimeoutError: it did not in time.
+        """
+        deadline = time.monotonic() + seconds
+        while "이용 중" not in self.get("/subscription").text:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.email} is not subscribed after {seconds:g} s")
+            time.sleep(0.2)
+
     def get(self, path: str) -> requests.Response:
         """GET a page of the shop, or an address, and follow nothing."""
         address = path if path.startswith("http") else self.shop.url + path
         return self.http.get(address, allow_redirects=False, timeout=SECONDS)
+
+    def post(self, path: str) -> None:
+        """Press the button of a page that has one form, and expect it to be accepted."""
+        self._post(path, {"csrf_token": self._token(path)}, 303)
+
+    def links(self, path: str) -> list[str]:
+        """Return where the links of a page lead."""
+        return re.findall(r'<a [^>]*href="([^"]+)"', self.get(path).text)
 
     def _register(self, window: dict[str, str], card: str) -> str:
         asked = {"clientKey": config.SANDBOX_CLIENT_KEY, "windowTarget": "self", **window}
