@@ -1,19 +1,16 @@
 """The main job in a browser: from a plan to a paid subscription, and out again."""
 
 import re
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.shop import Shop
+from bin.shop import Shop
+from tests.e2e.steps import START, heading, sign_up, tick_consents
 
 pytestmark = pytest.mark.e2e
-
-PASSWORD = "moonlight-reader-1120"
-START = "카드 등록하고 시작하기"
 
 
 @pytest.fixture
@@ -25,23 +22,6 @@ def order_page(page: Page, shop: Shop) -> Page:
     sign_up(page)
     tick_consents(page)
     return page
-
-
-def sign_up(page: Page) -> None:
-    """Sign up from the log-in page that an order led to, and arrive at the order."""
-    page.get_by_role("link", name="회원가입").last.click()
-    page.get_by_label("이메일", exact=True).fill(f"reader-{secrets.token_hex(4)}@example.com")
-    page.get_by_label("이름").fill("김하나")
-    page.get_by_label("비밀번호").fill(PASSWORD)
-    page.get_by_label("만 14세 이상입니다").check()
-    page.get_by_label("이용약관에 동의합니다").check()
-    page.get_by_role("button", name="회원가입").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("주문 확인")
-
-
-def tick_consents(page: Page) -> None:
-    for box in page.locator("#checkout input[type=checkbox]").all():
-        box.check()
 
 
 def card_window(page: Page) -> Any:
@@ -58,10 +38,6 @@ def register(page: Page, card: str) -> None:
     window.locator(f"#card-{card}").check()
     window.locator("[name=identity]").fill("000000")
     window.get_by_role("button", name="카드 등록하기").click()
-
-
-def heading(page: Page, text: str) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=30_000)
 
 
 def charges_of(shop: Shop, page: Page) -> list[Any]:

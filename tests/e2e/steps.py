@@ -1,0 +1,31 @@
+"""What a customer does in a browser on the way to a subscription."""
+
+import secrets
+
+from playwright.sync_api import Page, expect
+
+PASSWORD = "moonlight-reader-1120"
+START = "카드 등록하고 시작하기"
+
+
+def sign_up(page: Page) -> None:
+    """Sign up from the log-in page that an order led to, and arrive at the order."""
+    page.get_by_role("link", name="회원가입").last.click()
+    page.get_by_label("이메일", exact=True).fill(f"reader-{secrets.token_hex(4)}@example.com")
+    page.get_by_label("이름").fill("김하나")
+    page.get_by_label("비밀번호").fill(PASSWORD)
+    page.get_by_label("만 14세 이상입니다").check()
+    page.get_by_label("이용약관에 동의합니다").check()
+    page.get_by_role("button", name="회원가입").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("주문 확인")
+
+
+def tick_consents(page: Page) -> None:
+    """Tick every consent of the order page."""
+    for box in page.locator("#checkout input[type=checkbox]").all():
+        box.check()
+
+
+def heading(page: Page, text: str) -> None:
+    """Wait for the page with this heading."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=30_000)
