@@ -44,7 +44,7 @@ class DiscreetLogger(Logger):
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "1"))
-threads = int(os.environ.get("WEB_THREADS", "16"))
+threads = int(os.environ.get("WEB_THREADS", "128"))
 timeout = 90
 graceful_timeout = 75
 control_socket_disable = True

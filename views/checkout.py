@@ -33,10 +33,10 @@ from billing.subscribe import (
 )
 from models import Checkout, Plan, Quote, Subscription, db
 from rules import won
-from rules.periods import Interval
-from views import refusals
+from views import policies, refusals
 from views.access import client_address, public
-from views.filters import cycle, tax_note
+from views.filters import charge_day, tax_note
+from views.lane import end_turn
 from views.security import let_card_window_in
 
 blueprint = Blueprint("checkout", __name__)
@@ -109,6 +109,7 @@ def success() -> ResponseReturnValue:
         )
     except CheckoutExpired as refusal:
         return _unknown_return(refusal.user_message)
+    end_turn()
     _finish_soon(checkout_id)
     answer = redirect(url_for("checkout.show", checkout_id=checkout_id), 303)
     answer.headers["Referrer-Policy"] = "no-referrer"
@@ -167,7 +168,7 @@ def _order_page(plan: Plan, form: ConsentForm, notice: str | None = None, status
         quote=quote,
         form=form,
         notice=notice,
-        texts={agreement.document: agreement.text for agreement in _agreements(quote)},
+        texts={name: text for name, (_, text) in _consent_texts(quote).items()},
         next_charge_on=quote.period_end_on,
         client_key=current_app.config["TOSS_CLIENT_KEY"],
         sdk_url=current_app.config["TOSS_SDK_URL"],
@@ -183,31 +184,33 @@ def _refused(plan: Plan, form: ConsentForm, message: str, status: int) -> Respon
 
 
 def _agreements(quote: Quote) -> list[Agreement]:
-    plan, settings = quote.plan, current_app.config
-    amount = won.formatted(quote.amount_won)
     return [
         Agreement(
-            "purchase",
-            settings["TERMS_VERSION"],
-            f"{plan.name} {amount}({tax_note(plan)}), "
-            "이용 기간, 해지·환불 규정을 확인했고 구매에 동의합니다.",
-        ),
-        Agreement(
-            "recurring",
-            settings["TERMS_VERSION"],
-            f"오늘 {amount}이 결제되고, 이후 {_charge_day(quote)}에 {amount}이"
-            " 등록한 카드로 자동 결제되는 데 동의합니다.",
-        ),
+            document,
+            policies.current_version(policy),
+            text,
+            policy,
+            policies.text_of(policy),
+        )
+        for document, (policy, text) in _consent_texts(quote).items()
     ]
 
 
-def _charge_day(quote: Quote) -> str:
-    day = quote.anchor_on.day
-    last = "(없는 달은 말일)" if day > 28 else ""
-    if quote.plan.interval is Interval.YEAR:
-        return f"매년 {quote.anchor_on.month}월 {day}일{last}"
-    every = "매월" if quote.plan.interval_count == 1 else f"{cycle(quote.plan)}마다"
-    return f"{every} {day}일{last}"
+def _consent_texts(quote: Quote) -> dict[str, tuple[str, str]]:
+    """Return what is agreed to, by the name of its box: the policy behind it, and the words."""
+    plan, amount = quote.plan, won.formatted(quote.amount_won)
+    return {
+        "purchase": (
+            "refund",
+            f"{plan.name} {amount}({tax_note(plan)}), "
+            "이용 기간, 해지·환불 규정을 확인했고 구매에 동의합니다.",
+        ),
+        "recurring": (
+            "terms",
+            f"오늘 {amount}이 결제되고, 이후 {charge_day(plan, quote.anchor_on)}에 {amount}이"
+            " 등록한 카드로 자동 결제되는 데 동의합니다.",
+        ),
+    }
 
 
 def _window_parameters(checkout: Checkout) -> dict[str, str]:
