@@ -2,10 +2,12 @@
 
 import json
 import logging
+import secrets
 import signal
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from threading import Event
 from typing import Any, BinaryIO
@@ -43,13 +45,13 @@ def register(app: Flask) -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--if-missing", is_flag=True, help="Leave an account that exists as it is.")
 def create_user(role: str, email: str, name: str, password_stdin: bool, if_missing: bool) -> None:
-    """Make an account; the password is asked for, or read from standard input."""
+    """Make an account; its password is asked for, read, or drawn and printed once."""
     if User.with_email(email) is not None:
         if if_missing:
             click.echo("the account exists already")
             return
         raise click.ClickException("an account with this address exists already")
-    password = _password(password_stdin)
+    password, is_drawn = _password(password_stdin)
     now = clock.now()
     user = User(email=User.normalized_email(email), name=name, role=Role(role), created_at=now)
     user.set_password(password, now=now)
@@ -60,29 +62,33 @@ def create_user(role: str, email: str, name: str, password_stdin: bool, if_missi
     )
     db.session.commit()
     click.echo(f"made the {role} account {user.email}")
+    if is_drawn:
+        click.echo(f"password, shown this once: {password}")
 
 
 @catalog.command("load")
 @click.argument("file", type=click.File("rb"))
 def load_catalog(file: BinaryIO) -> None:
-    """Add the products and plans of a TOML file, and update their words; safe to repeat."""
+    """Add the products and plans of a TOML file, and update their words; safe to repeat.
+
+    Nothing is loaded where anything is wrong; every mistake is told at once.
+    """
     try:
         products = tomllib.load(file)["products"]
-        for position, values in enumerate(products):
-            _load_product(values, position)
-        AuditEntry.write(
-            "catalog.loaded", subject_type="catalog", subject_id=file.name[-50:], now=clock.now()
-        )
-        db.session.commit()
-    except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        db.session.rollback()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
         raise click.ClickException(f"the catalogue is not as it should be: {error}") from None
-    except InvalidTransition as error:
+    mistakes: list[str] = []
+    for position, values in enumerate(products):
+        _load_product(values, position, mistakes)
+    if mistakes:
         db.session.rollback()
-        raise click.ClickException(f"nothing was loaded: {error} (give it a new slug)") from None
-    except IntegrityError as error:
-        db.session.rollback()
-        raise click.ClickException(f"nothing was loaded: {error.orig}") from None
+        raise click.ClickException(
+            "nothing was loaded:\n" + "\n".join(f"  - {m}" for m in mistakes)
+        )
+    AuditEntry.write(
+        "catalog.loaded", subject_type="catalog", subject_id=file.name[-50:], now=clock.now()
+    )
+    db.session.commit()
     click.echo(f"loaded {len(products)} product(s)")
 
 
@@ -120,25 +126,32 @@ def work_billing(workers: int, pause: float) -> None:
     click.echo("worker stopped")
 
 
-def _password(from_stdin: bool) -> str:
+def _password(from_stdin: bool) -> tuple[str, bool]:
+    """Return the password of a new account, and whether it was drawn here."""
+    if not from_stdin and not sys.stdin.isatty():
+        return secrets.token_urlsafe(12), True
     if from_stdin:
         password = sys.stdin.readline().rstrip("\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     if len(password) < 10:
         raise click.ClickException("the password must have at least 10 characters")
-    return password
+    return password, False
 
 
-def _load_product(values: dict[str, Any], position: int) -> None:
-    product = db.session.scalar(select(Product).filter_by(slug=values["slug"]))
-    if product is None:
-        product = Product(slug=values["slug"])
-        db.session.add(product)
-    product.name, product.description = values["name"], values["description"]
-    product.position = position
-    for place, plan in enumerate(values["plans"]):
-        _load_plan(product, dict(plan), place)
+def _load_product(values: dict[str, Any], position: int, mistakes: list[str]) -> None:
+    slug = values.get("slug", f"number {position + 1}")
+    with _telling(f"product {slug}", mistakes):
+        product = db.session.scalar(select(Product).filter_by(slug=values["slug"]))
+        if product is None:
+            product = Product(slug=values["slug"])
+            db.session.add(product)
+        product.name, product.description = values["name"], values["description"]
+        product.position = position
+        db.session.flush()
+        for place, plan in enumerate(values["plans"]):
+            with _telling(f"plan {plan.get('slug', f'number {place + 1} of {slug}')}", mistakes):
+                _load_plan(product, dict(plan), place)
 
 
 def _load_plan(product: Product, values: dict[str, Any], position: int) -> None:
@@ -155,11 +168,27 @@ def _load_plan(product: Product, values: dict[str, Any], position: int) -> None:
         db.session.add(plan)
     for name, value in values.items():
         if not hasattr(Plan, name):
-            raise ValueError(f"plan {values['slug']} has an unknown key: {name}")
+            raise ValueError(f"unknown key: {name}")
         if getattr(plan, name) != value:
             setattr(plan, name, value)
     plan.retired_at = (plan.retired_at or clock.now()) if retired else None
     db.session.flush()
+
+
+@contextmanager
+def _telling(what: str, mistakes: list[str]) -> Iterator[None]:
+    """Undo what fails inside, and note why, so that the next mistake is found too."""
+    try:
+        with db.session.begin_nested(), db.session.no_autoflush:
+            yield
+    except KeyError as error:
+        mistakes.append(f"{what}: {error} is missing")
+    except InvalidTransition as error:
+        mistakes.append(f"{what}: {error} (give it a new slug)")
+    except IntegrityError as error:
+        mistakes.append(f"{what}: {error.orig}")
+    except (ValueError, TypeError, AttributeError) as error:
+        mistakes.append(f"{what}: {error}")
 
 
 def _run(jobs: Sequence[Job], workers: int) -> Summary:

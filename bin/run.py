@@ -87,15 +87,22 @@ def _prepare(environ: dict[str, str]) -> dict[str, dict[str, str]]:
     print("Preparing the database, the catalogue and three accounts ...", flush=True)
     _flask(["db", "upgrade"], environ)
     _flask(["catalog", "load", "demo/catalog.toml"], environ)
+    are_new = not SIGN_INS.exists()
     sign_ins = _sign_ins(SIGN_INS)
     for role, sign_in in sign_ins.items():
         account = ["--role", role, "--email", sign_in["email"], "--name", ROLES[role]]
         command = ["users", "create", *account, "--password-stdin", "--if-missing"]
-        _flask(command, environ, typed=sign_in["password"])
+        told = _flask(command, environ, typed=sign_in["password"])
+        if are_new and "exists already" in told:
+            SIGN_INS.unlink()
+            raise _Refused(
+                "The accounts are in the database, but instance/sign-ins.json with their passwords"
+                " is gone: put it back, or remove instance/ to begin anew."
+            )
     return sign_ins
 
 
-def _flask(arguments: Sequence[str], environ: dict[str, str], typed: str = "") -> None:
+def _flask(arguments: Sequence[str], environ: dict[str, str], typed: str = "") -> str:
     command = [sys.executable, "-m", "flask", *arguments]
     ran = subprocess.run(
         command,
@@ -108,6 +115,7 @@ def _flask(arguments: Sequence[str], environ: dict[str, str], typed: str = "") -
     )
     if ran.returncode:
         raise _Refused(f"flask {' '.join(arguments[:2])} failed:\n{ran.stdout}")
+    return ran.stdout
 
 
 def _sign_ins(path: Path) -> dict[str, dict[str, str]]:

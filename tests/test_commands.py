@@ -46,6 +46,34 @@ def test_a_bad_catalogue_changes_nothing_and_says_why(app, run, tmp_path, old, n
         assert Plan.on_sale("basic-monthly").name == "베이직 월간"
 
 
+def test_every_mistake_of_a_catalogue_is_told_at_once(app, run, tmp_path):
+    changed = tmp_path / "catalog.toml"
+    text = CATALOG.read_text("utf-8")
+    text = text.replace("price_won = 4900", "price_won = 1").replace("price_won = 9900", "won = 1")
+    changed.write_text(text.replace('interval = "year"', 'interval = "week"'), "utf-8")
+
+    refused = run("catalog", "load", str(changed))
+
+    assert refused.exit_code == 1
+    for slug in ("basic-monthly", "premium-monthly", "premium-yearly"):
+        assert f"plan {slug}:" in refused.output
+    with app.app_context():
+        assert db.session.scalars(select(Plan)).all() == []
+
+
+def test_without_a_terminal_a_password_is_drawn_and_shown_once(app, client, run):
+    arguments = ["--role", "reviewer", "--email", "review@example.com", "--name", "심사"]
+
+    shown = run("users", "create", *arguments).output
+
+    password = shown.rpartition(": ")[2].strip()
+    assert len(password) >= 16
+    values = {"email": "review@example.com", "password": password}
+    assert client.post("/login", data=values).status_code == 303
+    again = run("users", "create", *arguments, "--if-missing").output
+    assert "password" not in again
+
+
 def test_an_account_is_made_once(run):
     arguments = ["users", "create", "--role", "merchant", "--email", "A@example.com"]
     arguments += ["--name", "주인", "--password-stdin"]

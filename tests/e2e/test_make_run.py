@@ -75,6 +75,12 @@ def test_it_answers_prints_the_sign_ins_and_stops_whole(running, ports, copy):
     assert not any(_is_alive(child) for child in children.values())
     assert all(is_free(int(port)) for port in ports.values())
 
+    kept.unlink()
+    running.start()
+    _wait_for(lambda: not running.is_alive())
+    assert "instance/sign-ins.json with their passwords is gone" in running.last_words("")
+    assert not kept.exists()
+
 
 def test_when_one_part_dies_the_rest_stop_and_it_is_named(running, ports):
     children = _children(running.pid)
