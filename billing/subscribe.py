@@ -27,6 +27,7 @@ from models import (
     Consent,
     Invoice,
     PaymentRequest,
+    PolicyText,
     Quote,
     Subscription,
     User,
@@ -60,11 +61,13 @@ class CheckoutExpired(BillingError):
 
 @dataclass(frozen=True)
 class Agreement:
-    """A text that the customer ticked, word for word."""
+    """A text that the customer ticked, and the policy that it speaks of, word for word."""
 
     document: str
     version: str
     text: str
+    policy: str
+    policy_html: str
 
 
 def start_checkout(
@@ -102,6 +105,12 @@ def start_checkout(
             text=agreement.text,
             address=address,
             now=now,
+            policy_text=PolicyText.keep(
+                name=agreement.policy,
+                version=agreement.version,
+                html=agreement.policy_html,
+                now=now,
+            ),
         )
     db.session.commit()
     return checkout

@@ -11,6 +11,7 @@ from models.payment import Payment
 from models.payment_attempt import PaymentAttempt
 from models.payment_request import PaymentRequest
 from models.plan import Plan
+from models.policy_text import PolicyText
 from models.product import Product
 from models.quote import Quote
 from models.refund import Refund
@@ -31,6 +32,7 @@ __all__ = [
     "PaymentAttempt",
     "PaymentRequest",
     "Plan",
+    "PolicyText",
     "Product",
     "Quote",
     "Refund",

@@ -3,10 +3,11 @@
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, db
+from models.policy_text import PolicyText
 
 
 class Consent(Model):
@@ -21,6 +22,8 @@ class Consent(Model):
     text_sha256: Mapped[str] = mapped_column(String(64))
     given_at: Mapped[datetime]
     address: Mapped[str] = mapped_column(String(45))
+    policy_text_id: Mapped[int | None] = mapped_column(ForeignKey("policy_text.id"))
+    policy_text: Mapped[PolicyText | None] = relationship(lazy="joined")
 
     @classmethod
     def give(
@@ -33,8 +36,9 @@ class Consent(Model):
         now: datetime,
         address: str,
         checkout_id: str | None = None,
+        policy_text: PolicyText | None = None,
     ) -> "Consent":
-        """Add a consent with the hash of its text."""
+        """Add a consent with the hash of its text, and the policy that it speaks of."""
         consent = cls(
             user_id=user_id,
             checkout_id=checkout_id,
@@ -44,6 +48,18 @@ class Consent(Model):
             text_sha256=hashlib.sha256(text.encode()).hexdigest(),
             given_at=now,
             address=address[:45],
+            policy_text=policy_text,
         )
         db.session.add(consent)
         return consent
+
+    @classmethod
+    def of_user(cls, user_id: int) -> list["Consent"]:
+        """Return a customer's consents, newest first."""
+        query = select(cls).filter_by(user_id=user_id).order_by(cls.id.desc())
+        return list(db.session.scalars(query))
+
+    @classmethod
+    def of_user_with(cls, consent_id: int, *, user_id: int) -> "Consent | None":
+        """Return this customer's consent."""
+        return db.session.scalar(select(cls).filter_by(id=consent_id, user_id=user_id))

@@ -46,10 +46,10 @@ class Payment(Model):
     invoice: Mapped["Invoice"] = relationship(back_populates="payment")
 
     @classmethod
-    def of_user(cls, user_id: int) -> list["Payment"]:
+    def of_user(cls, user_id: int, *, limit: int | None = None) -> list["Payment"]:
         """Return a customer's payments, newest first."""
         query = select(cls).filter_by(user_id=user_id).order_by(cls.approved_at.desc())
-        return list(db.session.scalars(query))
+        return list(db.session.scalars(query.limit(limit)))
 
     @property
     def balance_won(self) -> int:

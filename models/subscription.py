@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.sql.base import ExecutableOption
 
 from models.base import InvalidTransition, Model, db
 from models.billing_key import BillingKey
@@ -79,7 +80,7 @@ class Subscription(Model):
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
     plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
     product: Mapped[Product] = relationship()
-    billing_key: Mapped[BillingKey] = relationship()
+    billing_key: Mapped[BillingKey] = relationship(lazy="joined", innerjoin=True)
     invoices: Mapped[list["Invoice"]] = relationship(
         back_populates="subscription", order_by="Invoice.id"
     )
@@ -123,10 +124,14 @@ class Subscription(Model):
         )
 
     @classmethod
-    def latest_for(cls, user_id: int) -> "Subscription | None":
-        """Return the subscription that a customer's page is about: a live one, else the last."""
+    def latest_for(cls, user_id: int, *options: ExecutableOption) -> "Subscription | None":
+        """Return the subscription that a customer's page is about: a live one, else the last.
+
+        `options` say what else the page will read, to be loaded at once.
+        """
         return db.session.scalar(
             select(cls)
+            .options(*options)
             .filter_by(user_id=user_id)
             .order_by((cls.status == SubscriptionStatus.ENDED).asc(), cls.id.desc())
             .limit(1)

@@ -1,41 +1,156 @@
-"""What the shop promises: terms, privacy and refunds, each with its numbers from the settings."""
+"""What the shop promises: terms, privacy and refunds, each with its numbers from the settings.
 
-from flask import Blueprint, current_app, render_template
+Every version is a file of its own, `templates/policies/<name>/<version>.html`, named after the day
+from which it holds. An earlier file is never changed: whoever agreed to it can read it again.
+"""
 
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, Flask, abort, current_app, render_template
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from config import ROOT, ConfigError
+from rules.periods import Interval, Period, nth_period
+from rules.refunds import Refund, RefundTerms, refund
 from views.access import public
+from views.page_cache import same_for_strangers
 
 blueprint = Blueprint("policies", __name__)
 
+TITLES = {"terms": "이용약관", "privacy": "개인정보 처리방침", "refund": "환불·해지 규정"}
+_SETTINGS = {"terms": "TERMS_VERSION", "privacy": "PRIVACY_VERSION", "refund": "REFUND_VERSION"}
+_FOLDER = ROOT / "templates" / "policies"
+_HEADING = re.compile(r'<h2 id="((?:article|section|addendum)[^"]*)">(.*?)</h2>')
+
+
+@dataclass(frozen=True)
+class Example:
+    """One worked example of the refund policy, worked out by what works out refunds."""
+
+    amount_won: int
+    period: Period
+    requested_on: date
+    was_used: bool
+    refund: Refund
+
+
+def register(app: Flask) -> None:
+    """Refuse to start with a version that has no file.
+
+    :raises ConfigError: naming the setting.
+    """
+    mistakes = [
+        f"{setting} is {app.config[setting]}, but there is no templates/policies/{name}/"
+        f"{app.config[setting]}.html: write that version, or name one that is there."
+        for name, setting in _SETTINGS.items()
+        if app.config[setting] not in versions(name)
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
+
 
 @blueprint.get("/terms")
+@blueprint.get("/terms/<string:version>")
 @public
-def terms() -> str:
+@same_for_strangers
+def terms(version: str | None = None) -> ResponseReturnValue:
     """Show the terms of use."""
-    return _policy("terms", "TERMS_VERSION")
+    return _page("terms", version)
 
 
 @blueprint.get("/privacy")
+@blueprint.get("/privacy/<string:version>")
 @public
-def privacy() -> str:
+@same_for_strangers
+def privacy(version: str | None = None) -> ResponseReturnValue:
     """Show the privacy policy."""
-    return _policy("privacy", "PRIVACY_VERSION")
+    return _page("privacy", version)
 
 
 @blueprint.get("/refund-policy")
+@blueprint.get("/refund-policy/<string:version>")
 @public
-def refund() -> str:
+@same_for_strangers
+def refund_policy(version: str | None = None) -> ResponseReturnValue:
     """Show the rules of withdrawal, ending and refund."""
-    return _policy("refund", "REFUND_VERSION")
+    return _page("refund", version)
 
 
-def _policy(name: str, version: str) -> str:
+def versions(name: str) -> list[str]:
+    """Return the versions of a policy that there are, newest first."""
+    return sorted((path.stem for path in (_FOLDER / name).glob("*.html")), reverse=True)
+
+
+def current_version(name: str) -> str:
+    """Return the version of a policy that holds now."""
+    return str(current_app.config[_SETTINGS[name]])
+
+
+def text_of(name: str, version: str | None = None) -> Markup:
+    """Return a policy's words as HTML, with the shop's facts and numbers in them."""
+    version = version or current_version(name)
     settings = current_app.config
+    terms_of_refund = RefundTerms(settings["REFUND_WITHDRAW_DAYS"], settings["REFUND_PENALTY_PCT"])
+    values: dict[str, Any] = {
+        "effective_on": date.fromisoformat(version),
+        "withdraw_days": terms_of_refund.withdraw_days,
+        "penalty_percent": terms_of_refund.penalty_percent,
+        "pay_days": settings["REFUND_PAY_BDAYS"],
+        "grace_days": settings["GRACE_DAYS"],
+        "retry_days": ", ".join(str(day) for day in settings["RETRY_DAYS"]),
+    }
+    if name == "refund":
+        values["examples"] = examples(terms_of_refund, date.fromisoformat(version))
+    return Markup(render_template(f"policies/{name}/{version}.html", **values))
+
+
+def examples(terms_of_refund: RefundTerms, start_on: date) -> list[Example]:
+    """Return the worked examples of the refund policy for periods that begin on `start_on`."""
+    month = nth_period(start_on, 1, Interval.MONTH)
+    year = nth_period(start_on, 1, Interval.YEAR)
+    last = terms_of_refund.withdraw_days
+    cases = [
+        (9_900, month, last, False),
+        (9_900, month, last, True),
+        (9_900, month, last + 1, False),
+        (9_900, month, 9, True),
+        (9_900, month, 29, True),
+        (99_000, year, 2, True),
+        (99_000, year, 99, True),
+    ]
+    return [_example(terms_of_refund, *case) for case in cases]
+
+
+def _example(
+    terms_of_refund: RefundTerms, amount_won: int, period: Period, day: int, was_used: bool
+) -> Example:
+    requested_on = period.start_on + timedelta(days=day)
+    worked_out = refund(
+        amount_won=amount_won,
+        period=period,
+        requested_on=requested_on,
+        was_used=was_used,
+        terms=terms_of_refund,
+    )
+    return Example(amount_won, period, requested_on, was_used, worked_out)
+
+
+def _page(name: str, version: str | None) -> ResponseReturnValue:
+    there, current = versions(name), current_version(name)
+    if version is not None and version not in there:
+        abort(404)
+    body = text_of(name, version)
     return render_template(
-        f"policies/{name}.html",
-        version=settings[version],
-        withdraw_days=settings["REFUND_WITHDRAW_DAYS"],
-        penalty_percent=settings["REFUND_PENALTY_PCT"],
-        pay_days=settings["REFUND_PAY_BDAYS"],
-        grace_days=settings["GRACE_DAYS"],
-        retry_days=", ".join(str(day) for day in settings["RETRY_DAYS"]),
+        "policies/show.html",
+        title=TITLES[name],
+        body=body,
+        headings=_HEADING.findall(body),
+        version=version or current,
+        effective_on=date.fromisoformat(version or current),
+        versions=there,
+        current=current,
     )
