@@ -32,6 +32,8 @@ DEFAULTS: dict[str, str] = {
     "RATELIMIT_STORAGE_URI": "memory://",
     "CELERY_BROKER_URL": "",
     "MAIL_URL": "console:",
+    "MAINTENANCE": "",
+    "PAGE_CACHE_SECONDS": "60",
     # Toss Payments. Without keys the shop runs on the built-in sandbox.
     "TOSS_CLIENT_KEY": "",
     "TOSS_SECRET_KEY": "",
@@ -75,6 +77,7 @@ FACTS = tuple(name for name in DEFAULTS if name.startswith(("SHOP_", "BIZ_", "CP
 
 _MAY_BE_EMPTY = {
     "CELERY_BROKER_URL",
+    "MAINTENANCE",
     "TOSS_CLIENT_KEY",
     "TOSS_SECRET_KEY",
     "TOSS_PASS_CLIENT_KEY",
@@ -261,8 +264,11 @@ def _billing_key_secrets(value: str) -> tuple[str, ...]:
 
 
 def _mail_url(value: str) -> str:
-    scheme = value.partition(":")[0]
-    if scheme == "console" or (scheme in ("smtp", "smtps") and urlsplit(value).hostname):
+    scheme, parts = value.partition(":")[0], urlsplit(value)
+    in_clear = scheme == "smtp" and "starttls=1" not in parts.query
+    if in_clear and parts.password and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("would send its password in clear: add ?starttls=1 or use smtps://….")
+    if scheme == "console" or (scheme in ("smtp", "smtps") and parts.hostname):
         return value
     raise ValueError("must be console: or smtp://USER:PASSWORD@HOST:PORT?starttls=1 or smtps://….")
 
@@ -308,6 +314,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "RATELIMIT_STORAGE_URI": _storage_uri,
     "CELERY_BROKER_URL": _broker_url,
     "MAIL_URL": _mail_url,
+    "PAGE_CACHE_SECONDS": _whole_number(0, 3600, "seconds"),
     "TOSS_API_BASE": _origin,
     "TOSS_SDK_URL": _web_address,
     "TOSS_TIMEOUT": _seconds(0.1, 600),

@@ -114,6 +114,7 @@ def test_every_mistake_is_listed_at_once():
         ("RATELIMIT_STORAGE_URI", "file://x"),
         ("CELERY_BROKER_URL", "http://x"),
         ("MAIL_URL", "pop3://x"),
+        ("MAIL_URL", "smtp://shop:word@mail.example:587"),
         ("TOSS_API_BASE", "api.tosspayments.com"),
         ("TOSS_SDK_URL", "//js"),
         ("TOSS_WEB_ROOM", "0"),
