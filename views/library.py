@@ -4,36 +4,51 @@ from flask import Blueprint, abort, current_app, render_template
 from flask_login import current_user
 
 import clock
-from models import Subscription
+from models import Plan, Subscription
+from rules.periods import seoul_date
+from views import readings
 
 blueprint = Blueprint("library", __name__)
 
-READINGS = {
-    "autumn-window": "가을 창가에서",
-    "slow-letter": "느린 편지",
-    "night-train": "밤 기차의 책",
-}
+_WITH_UNDERLINES = "premium-"
 
 
 @blueprint.get("/library")
 def index() -> str:
     """Show the readings to a subscriber, and to others how to become one."""
-    if not _may_read():
+    if _plan_to_read_by() is None:
         return render_template("library/closed.html")
-    return render_template("library/index.html", readings=READINGS)
+    chosen = readings.of_the_week(seoul_date(clock.now()))
+    others = [reading for reading in readings.READINGS if reading is not chosen]
+    return render_template("library/index.html", chosen=chosen, others=others)
 
 
 @blueprint.get("/library/<string:slug>")
 def show(slug: str) -> str:
     """Show one reading to a subscriber."""
-    title = READINGS.get(slug) or abort(404)
-    if not _may_read():
+    reading = readings.BY_SLUG.get(slug) or abort(404)
+    if _plan_to_read_by() is None:
         return render_template("library/closed.html")
-    return render_template(f"library/{slug}.html", title=title)
+    return render_template(f"library/{slug}.html", reading=reading)
 
 
-def _may_read() -> bool:
+@blueprint.get("/library/underlines")
+def underlines() -> str:
+    """Show a premium subscriber what was underlined together this month."""
+    plan = _plan_to_read_by()
+    if plan is None:
+        return render_template("library/closed.html")
+    if not plan.slug.startswith(_WITH_UNDERLINES):
+        return render_template("library/underlines_closed.html", plan=plan)
+    chosen = readings.underlined_in(seoul_date(clock.now()))
+    return render_template("library/underlines.html", chosen=chosen)
+
+
+def _plan_to_read_by() -> Plan | None:
+    """Return the plan that lets the customer in today."""
     subscription = Subscription.latest_for(current_user.id)
-    return subscription is not None and subscription.grants_access(
+    if subscription is None or not subscription.grants_access(
         clock.now(), grace_days=current_app.config["GRACE_DAYS"]
-    )
+    ):
+        return None
+    return subscription.plan
