@@ -1,4 +1,7 @@
-"""Notices as mails: each kind has a template whose first line is the subject."""
+"""Notices as mails: each kind has a text whose first line is the subject, and an HTML form.
+
+What goes to the merchant is text alone.
+"""
 
 from typing import Any
 
@@ -19,8 +22,13 @@ def render(notice: Notice) -> Mail:
         to=notice.user.email if notice.user else current_app.config["BIZ_EMAIL"],
         subject=subject.strip(),
         text=body.lstrip("\n"),
+        html=_html(notice, values) if notice.user else None,
         message_id=f"notice-{notice.id}-{notice.created_at:%Y%m%d%H%M%S}",
     )
+
+
+def _html(notice: Notice, values: dict[str, Any]) -> str:
+    return render_template(f"mail/{notice.kind}.html", user=notice.user, **values)
 
 
 def _contract(notice: Notice) -> dict[str, Any]:
