@@ -5,6 +5,7 @@
   const form = document.getElementById("checkout");
   const button = document.getElementById("checkout-button");
   const message = document.getElementById("checkout-message");
+  const again = document.getElementById("checkout-again");
   const sdk = document.getElementById("toss-sdk");
 
   const SENTENCES = {
@@ -20,6 +21,8 @@
   const NO_SDK = "결제창을 불러오지 못했어요. 인터넷 연결이나 차단 프로그램을 확인한 뒤 새로고침해 주세요.";
 
   let busy = false;
+
+  document.getElementById("needs-script").hidden = true;
 
   const show = (state) => {
     button.textContent = button.dataset[state];
@@ -43,6 +46,7 @@
       show("loading");
       button.textContent = button.dataset.ready;
       button.dataset.state = "failed";
+      again.hidden = false;
       say(NO_SDK);
     });
   };

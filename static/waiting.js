@@ -16,8 +16,11 @@
       // No connection: ask again later.
     }
     pause = Math.min(pause * 1.4, 15000);
-    setTimeout(ask, pause);
+    wait();
   };
 
-  setTimeout(ask, pause);
+  // Not all at the same moment, where many wait.
+  const wait = () => setTimeout(ask, pause * (0.7 + 0.6 * Math.random()));
+
+  wait();
 })();
