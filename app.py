@@ -30,7 +30,7 @@ def create_app(
 
     :raises config.ConfigError: a setting is wrong; every mistake is in its text.
     """
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     settings = (
         config.load() if overrides is None else config.load(overrides, environ={}, env_file=None)
     )

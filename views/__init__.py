@@ -7,12 +7,17 @@ from views import (
     account,
     cancellation,
     checkout,
+    components,
+    consents,
     contact,
     errors,
     filters,
     health,
     home,
+    lane,
     library,
+    maintenance,
+    page_cache,
     passwords,
     payments,
     plans,
@@ -20,6 +25,8 @@ from views import (
     security,
     sessions,
     signup,
+    sitemap,
+    static_files,
     subscription,
 )
 
@@ -27,6 +34,8 @@ _PAGES = (
     account,
     cancellation,
     checkout,
+    components,
+    consents,
     contact,
     health,
     home,
@@ -37,6 +46,7 @@ _PAGES = (
     policies,
     sessions,
     signup,
+    sitemap,
     subscription,
 )
 
@@ -44,8 +54,13 @@ _PAGES = (
 def register(app: Flask) -> None:
     """Add every page, who may see it, and what happens when one fails."""
     filters.register(app)
+    page_cache.register(app)
     security.register(app)
+    maintenance.register(app)
     access.register(app)
     errors.register(app)
+    lane.register(app)
+    policies.register(app)
+    static_files.register(app)
     for page in _PAGES:
         app.register_blueprint(page.blueprint)

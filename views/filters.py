@@ -4,7 +4,9 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import Flask, current_app
+from flask_login import current_user
 
+from config import ROOT
 from models import Plan, Subscription
 from models.plan import TaxKind
 from models.subscription import SubscriptionStatus
@@ -18,6 +20,24 @@ _STATUS_LABELS = {
     SubscriptionStatus.ENDED: "이용 종료",
 }
 
+_STATUS_TONES = {
+    SubscriptionStatus.INCOMPLETE: "warn",
+    SubscriptionStatus.ACTIVE: "good",
+    SubscriptionStatus.PAST_DUE: "bad",
+    SubscriptionStatus.ENDED: "",
+}
+_STRANGERS_MENU = [
+    ("plans.index", "플랜"),
+    ("sessions.new", "로그인"),
+    ("signup.new", "회원가입"),
+]
+_MENU = [
+    ("plans.index", "플랜"),
+    ("library.index", "서재"),
+    ("subscription.show", "내 구독"),
+    ("account.show", "계정"),
+]
+
 
 def register(app: Flask) -> None:
     """Teach the templates the shop's formats and facts."""
@@ -27,10 +47,14 @@ def register(app: Flask) -> None:
     app.add_template_filter(moment, "moment")
     app.add_template_filter(span, "span")
     app.add_template_filter(cycle, "cycle")
+    app.add_template_filter(charge_day, "charge_day")
     app.add_template_filter(service_period, "service_period")
     app.add_template_filter(tax_note, "tax_note")
+    app.add_template_filter(picture, "picture")
     app.add_template_filter(status_label, "status_label")
+    app.add_template_filter(status_tone, "status_tone")
     app.context_processor(_facts)
+    app.add_template_global(menu, "menu")
 
 
 def long_day(value: date | datetime) -> str:
@@ -63,6 +87,15 @@ def cycle(plan: Plan) -> str:
     return "월" if plan.interval_count == 1 else f"{plan.interval_count}개월"
 
 
+def charge_day(plan: Plan, anchor_on: date) -> str:
+    """Return on which days a plan is paid: `매월 31일(없는 달은 말일)`, `매년 11월 20일`."""
+    last = "(없는 달은 말일)" if anchor_on.day > 28 else ""
+    if plan.interval is Interval.YEAR:
+        return f"매년 {anchor_on.month}월 {anchor_on.day}일{last}"
+    every = "매월" if plan.interval_count == 1 else f"{cycle(plan)}마다"
+    return f"{every} {anchor_on.day}일{last}"
+
+
 def service_period(plan: Plan) -> str:
     """Return what one payment pays for: `결제일로부터 1개월`."""
     return f"결제일로부터 {plan.months}개월"
@@ -71,6 +104,22 @@ def service_period(plan: Plan) -> str:
 def tax_note(plan: Plan) -> str:
     """Return what stands beside a price about tax."""
     return "면세" if plan.tax_kind is TaxKind.TAX_FREE else "부가세 포함"
+
+
+def picture(plan: Plan) -> str:
+    """Return the file under static/ with a plan's picture; a plan without one gets the shop's."""
+    named = f"pictures/plan-{plan.slug}.svg"
+    return named if (ROOT / "static" / named).is_file() else "pictures/plan.svg"
+
+
+def menu() -> list[tuple[str, str]]:
+    """Return the endpoints and labels of the main menu, for this visitor."""
+    return _MENU if current_user.is_authenticated else _STRANGERS_MENU
+
+
+def status_tone(subscription: Subscription) -> str:
+    """Return how a subscription's state is coloured; its label says the same in words."""
+    return "warn" if subscription.is_canceling else _STATUS_TONES[subscription.status]
 
 
 def status_label(subscription: Subscription) -> str:
@@ -99,4 +148,5 @@ def _facts() -> dict[str, Any]:
             "privacy_contact": settings["CPO_CONTACT"],
         },
         "is_sandbox": settings["USES_SANDBOX"],
+        "public_url": settings["PUBLIC_URL"],
     }

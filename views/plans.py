@@ -1,17 +1,19 @@
 """The plans: side by side, and each by itself."""
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, abort, current_app, render_template
 
 import clock
 from models import Plan, Product
 from rules.periods import seoul_date
 from views.access import public
+from views.page_cache import same_for_strangers
 
 blueprint = Blueprint("plans", __name__)
 
 
 @blueprint.get("/plans")
 @public
+@same_for_strangers
 def index() -> str:
     """Show every plan on sale."""
     return render_template("plans/index.html", products=Product.on_sale())
@@ -19,8 +21,15 @@ def index() -> str:
 
 @blueprint.get("/plans/<string:slug>")
 @public
+@same_for_strangers
 def show(slug: str) -> str:
     """Show one plan with its terms of sale."""
     plan = Plan.on_sale(slug) or abort(404)
-    next_charge_on = plan.period(seoul_date(clock.now()), 1).end_on
-    return render_template("plans/show.html", plan=plan, next_charge_on=next_charge_on)
+    today = seoul_date(clock.now())
+    return render_template(
+        "plans/show.html",
+        plan=plan,
+        today=today,
+        next_charge_on=plan.period(today, 1).end_on,
+        withdraw_days=current_app.config["REFUND_WITHDRAW_DAYS"],
+    )

@@ -1,7 +1,7 @@
 """Signing up: an account for somebody who is 14 or older."""
 
 from email_validator import EmailNotValidError, validate_email
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
@@ -10,7 +10,8 @@ from wtforms import BooleanField, Field, Form, PasswordField, StringField
 from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 
 import clock
-from models import Consent, User, db
+from models import Consent, PolicyText, User, db
+from views import policies
 from views.access import begin_sign_in, client_address, public
 from views.next_page import local_path
 from views.security import limiter
@@ -121,13 +122,16 @@ def _new_user(form: SignUpForm) -> User:
 
 
 def _keep_consents(user: User, form: SignUpForm) -> None:
+    now, version = clock.now(), policies.current_version("terms")
+    shown = PolicyText.keep(name="terms", version=version, html=policies.text_of("terms"), now=now)
     for document, text in CONSENT_TEXTS.items():
         if form[document].data:
             Consent.give(
                 user_id=user.id,
                 document=document,
-                version=current_app.config["TERMS_VERSION"],
+                version=version,
                 text=text,
                 address=client_address(),
-                now=clock.now(),
+                now=now,
+                policy_text=shown if document == "terms" else None,
             )

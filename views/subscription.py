@@ -4,10 +4,11 @@ from flask import Blueprint, current_app, flash, redirect, render_template, url_
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
+from sqlalchemy.orm import selectinload
 
 import clock
 from billing.cancel import NotResumable, resume
-from models import Payment, Subscription
+from models import Invoice, Payment, Subscription
 from views.filters import long_day
 
 blueprint = Blueprint("subscription", __name__)
@@ -16,11 +17,12 @@ blueprint = Blueprint("subscription", __name__)
 @blueprint.get("/subscription")
 def show() -> str:
     """Show the customer's subscription with its payments."""
-    subscription = Subscription.latest_for(current_user.id)
+    whole = selectinload(Subscription.invoices).joinedload(Invoice.attempts)
+    subscription = Subscription.latest_for(current_user.id, whole)
     return render_template(
         "subscription/show.html",
         subscription=subscription,
-        payments=Payment.of_user(current_user.id)[:3],
+        payments=Payment.of_user(current_user.id, limit=3),
         form=FlaskForm(),
         grace_days=current_app.config["GRACE_DAYS"],
     )

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from app import create_app
@@ -31,3 +33,28 @@ def test_the_session_cookie_is_kept_from_scripts_and_other_sites(https_shop, cli
 def test_signed_in_pages_are_not_kept_by_caches(client, log_in, user):
     log_in(user)
     assert client.get("/subscription").headers["Cache-Control"] == "private, no-store"
+
+
+def test_the_waiting_page_runs_its_own_script_and_no_other(
+    client, log_in, user, come_back, gateway
+):
+    log_in(user)
+    address = come_back()
+    gateway.lose_next("charge")
+    answers = [client.get(client.get(address).location) for _ in range(2)]
+
+    nonces = []
+    for answer in answers:
+        policy = answer.headers["Content-Security-Policy"]
+        found = re.search(r"script-src 'nonce-([\w-]{20,})';", policy)
+        assert found, policy
+        assert f'nonce="{found[1]}"' in answer.get_data(as_text=True)
+        nonces.append(found[1])
+    assert nonces[0] != nonces[1]
+
+
+def test_pages_stay_on_this_site_and_pictures_may_be_shown_elsewhere(client, plan):
+    policy = "Cross-Origin-Resource-Policy"
+    assert client.get("/plans").headers[policy] == "same-origin"
+    with client.get("/static/pictures/share.png") as picture:
+        assert picture.headers[policy] == "cross-origin"
