@@ -2,7 +2,7 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test check clean
+.PHONY: help run test check bench audit clean
 .DEFAULT_GOAL := help
 
 help: ## list what make can do
@@ -19,6 +19,12 @@ check: $(VENV)/dev-installed ## run lint, types and the fast tests
 	@$(IN_VENV) -m ruff format --check .
 	@$(IN_VENV) -m mypy
 	@$(IN_VENV) -m pytest -q
+
+bench: $(VENV)/dev-installed ## measure what the documents promise; one JSON object a line
+	@$(IN_VENV) -m benchmarks
+
+audit: $(VENV)/dev-installed ## look at every page in every state with every tool (needs Node.js and Java)
+	@$(IN_VENV) -m audits
 
 clean: ## remove what was installed or built; the shop's database under instance/ stays
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,125 @@
+"""Pages in a real browser: pictures, what a script sees of the layout, axe, and the keyboard."""
+
+import importlib.resources
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+
+from audits.states import State
+from bin.shop import Shop
+
+FINDINGS = (Path(__file__).parent / "findings.js").read_text()
+AXE = importlib.resources.files(axe_playwright_python).joinpath("axe.min.js").read_text()
+WIDTHS = (320, 360, 768, 1280)
+SCHEMES = ("light", "dark")
+
+MARK_STOPS = """() => {
+  document.body.tabIndex = -1;
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
+  const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+  const stops = [...document.querySelectorAll(all)].filter((element) =>
+    element.type !== "hidden" && !element.disabled && !element.closest("[popover], iframe")
+    && (element.checkVisibility() || element.classList.contains("skip")));
+  stops.forEach((element, number) => { element.dataset.stop = String(number); });
+  return stops.length;
+}"""
+WHERE_FOCUS_IS = """() => {
+  const element = document.activeElement;
+  const style = getComputedStyle(element);
+  const isSeen = style.outlineStyle !== "none" && style.outlineWidth !== "0px";
+  return [element.dataset.stop ?? null, isSeen, element.outerHTML.slice(0, 80)];
+}"""
+
+
+@dataclass(frozen=True)
+class View:
+    """How a page is looked at."""
+
+    width: int
+    scheme: str
+    text_percent: int = 100
+
+    def __str__(self) -> str:
+        return f"{self.width} px {self.scheme} {self.text_percent} %"
+
+
+VIEWS = [View(width, scheme) for width in WIDTHS for scheme in SCHEMES] + [
+    View(360, "light", 200),
+    View(1280, "light", 200),
+]
+
+
+def look(browser: Any, shop: Shop, state: State, view: View) -> Iterator[Any]:
+    """Open the state's page as `view` says, and give it; it is closed afterwards."""
+    context = browser.new_context(
+        base_url=shop.url,
+        locale="ko-KR",
+        color_scheme=view.scheme,
+        viewport={"width": view.width, "height": 800},
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(15_000)
+    if state.who is not None:
+        context.add_cookies(
+            [{"name": c.name, "value": c.value, "url": shop.url} for c in state.who.http.cookies]
+        )
+    page = context.new_page()
+    try:
+        page.goto(state.path)
+        if state.act is not None:
+            state.act(page)
+        if view.text_percent != 100:
+            page.evaluate(f"document.documentElement.style.fontSize = '{view.text_percent}%'")
+        page.evaluate("document.fonts.ready")
+        yield page
+    finally:
+        page.unroute_all(behavior="ignoreErrors")
+        context.close()
+
+
+def layout_findings(page: Any) -> list[str]:
+    """Return what a script finds wrong with the layout."""
+    found: list[str] = page.evaluate(FINDINGS)
+    return found
+
+
+def axe_findings(page: Any) -> list[str]:
+    """Return what axe finds, one sentence for each element."""
+    page.evaluate(AXE)
+    result = page.evaluate("axe.run()")
+    return [
+        f"axe {violation['id']}: {violation['help']}: {node['html'][:120]}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def keyboard_findings(page: Any) -> list[str]:
+    """Walk the page with Tab; return controls that it misses and focus that cannot be seen."""
+    expected: int = page.evaluate(MARK_STOPS)
+    seen: list[int] = []
+    found: list[str] = []
+    for _ in range(expected + 5):
+        page.keyboard.press("Tab")
+        stop, is_seen, html = page.evaluate(WHERE_FOCUS_IS)
+        if stop is None:
+            break
+        seen.append(int(stop))
+        if not is_seen:
+            found.append(f"focus cannot be seen on {html}")
+    if seen != sorted(seen):
+        found.append("Tab jumps back and forth")
+    if len(set(seen)) < expected:
+        found.append(f"Tab reaches {len(set(seen))} of {expected} controls")
+    return found
+
+
+def picture_name(state: State, view: View) -> str:
+    """Return the file name of a picture."""
+    plain = re.sub(r"[^a-z0-9]+", "-", state.name.lower()).strip("-")
+    return f"{plain}-{view.width}-{view.scheme}-{view.text_percent}.png"
