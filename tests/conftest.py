@@ -28,6 +28,7 @@ _PASSWORD_HASH = _CHEAP.hash(PASSWORD)
 
 TEST_SETTINGS = {
     "TESTING": True,
+    "PAGE_CACHE_SECONDS": "0",
     "TOSS_API_BASE": "http://you-forgot-to-fake-toss",
     "TOSS_SDK_URL": "http://you-forgot-to-fake-toss/v2/standard",
     "SQLALCHEMY_ENGINE_OPTIONS": {},

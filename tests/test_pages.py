@@ -1,6 +1,9 @@
 """Every page, as a stranger and as a subscriber."""
 
 import pytest
+from flask import Flask
+
+from tests.conftest import checked_page
 
 PUBLIC = [
     "/", "/plans", "/plans/premium-monthly", "/login", "/signup", "/password-reset", "/terms",
@@ -79,7 +82,7 @@ def test_the_library_is_closed_to_whom_does_not_pay(page, log_in, user):
 def test_headers_keep_strangers_scripts_out(client, plan):
     headers = client.get("/").headers
     policy = headers["Content-Security-Policy"]
-    assert "script-src 'self';" in policy
+    assert "script-src 'none';" in policy
     assert "unsafe-inline" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "Strict-Transport-Security" not in headers
@@ -92,3 +95,43 @@ def test_a_nul_is_refused_calmly(page, plan):
 
 def test_too_large_a_body_is_refused(client):
     assert client.post("/login", data={"email": "x" * 70_000}).status_code == 413
+
+
+WHOLE = (
+    '<!doctype html><html lang="ko"><head><title>서재 | 가게</title></head><body><h1>서재</h1>'
+    '<form method="post" action="/x"><label for="a">이름</label><input id="a" name="a"></form>'
+    "<footer>사업자등록번호 999-99-00005</footer></body></html>"
+)
+MISTAKES = {
+    "no heading": ("<h1>서재</h1>", "<h2>서재</h2>"),
+    "two headings": ("<h1>서재</h1>", "<h1>서재</h1><h1>둘</h1>"),
+    "another title": ("<title>서재", "<title>다른 말"),
+    "no language": (' lang="ko"', ""),
+    "an id twice": ("<h1>", '<h1 id="a">'),
+    "no footer facts": ("사업자등록번호", "번호"),
+    "a field without a label": ('<label for="a">이름</label>', "이름"),
+    "a form without an action": (' action="/x"', ""),
+    "an inline style": ("<h1>", '<h1 style="color: red">'),
+    "an inline script": ("</body>", "<script>alert(1)</script></body>"),
+    "a script in an attribute": ("<h1>", '<h1 onclick="alert(1)">'),
+    "a secret key": ("서재</h1>", "서재</h1>test_sk_planted"),
+    "a tag that was never opened": ("</body>", "</section></body>"),
+}
+
+
+def test_a_whole_page_passes():
+    assert checked_page(_answer(WHOLE)).title == "서재 | 가게"
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_each_mistake_on_a_page_is_found(mistake):
+    right, wrong = MISTAKES[mistake]
+    assert right in WHOLE
+    with pytest.raises(AssertionError):
+        checked_page(_answer(WHOLE.replace(right, wrong, 1)))
+
+
+def _answer(html):
+    planted = Flask(__name__)
+    planted.add_url_rule("/", view_func=lambda: html)
+    return planted.test_client().get("/")

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = {path.stem for path in ROOT.iterdir() if not path.name.startswith(".")}
-ONLY_FOR_MAKE_TEST = {ROOT / "bin" / "test.py", ROOT / "bin" / "browser.py"}
+ONLY_FOR_MAKE_TEST = {ROOT / "bin" / f"{name}.py" for name in ("test", "browser", "postgres")}
 
 
 def test_every_import_of_the_shop_and_its_fast_tests_is_pinned():
