@@ -16,7 +16,14 @@ def _render(kind, item, _autogen_context):
     return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
+def _switch_foreign_keys(connection, on):
+    """Let SQLite copy a table that others refer to; nothing else needs this."""
+    if connection.dialect.name == "sqlite":
+        connection.connection.driver_connection.execute(f"PRAGMA foreign_keys = {int(on)}")
+
+
 with migrate.db.engine.connect() as connection:
+    _switch_foreign_keys(connection, on=False)
     context.configure(
         connection=connection,
         target_metadata=migrate.db.metadata,
@@ -26,3 +33,4 @@ with migrate.db.engine.connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
+    _switch_foreign_keys(connection, on=True)

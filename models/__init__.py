@@ -1,8 +1,10 @@
 """What the shop remembers: one table per module."""
 
+from models.armed_host import ArmedHost
 from models.audit_entry import AuditEntry
 from models.base import InvalidTransition, db
 from models.billing_key import BillingKey
+from models.breaker import Breaker
 from models.checkout import Checkout
 from models.consent import Consent
 from models.invoice import Invoice
@@ -15,14 +17,17 @@ from models.policy_text import PolicyText
 from models.product import Product
 from models.quote import Quote
 from models.refund import Refund
+from models.shop_clock import ShopClock
 from models.sign_in import SignIn
 from models.subscription import Subscription
 from models.user import User
 from models.vault import Vault
 
 __all__ = [
+    "ArmedHost",
     "AuditEntry",
     "BillingKey",
+    "Breaker",
     "Checkout",
     "Consent",
     "InvalidTransition",
@@ -36,6 +41,7 @@ __all__ = [
     "Product",
     "Quote",
     "Refund",
+    "ShopClock",
     "SignIn",
     "Subscription",
     "User",

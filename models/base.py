@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, Enum, MetaData, event
+from sqlalchemy import DateTime, Dialect, Engine, Enum, MetaData, event, tuple_
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -61,6 +61,18 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+
+
+def batch(query: Any, *, after: Any, limit: int) -> list[Any]:
+    """Return the next rows of a select in the order of its columns, the last of which is the key.
+
+    `after` is the last row of the batch before: nothing is read twice, however long the list.
+    """
+    columns = query.selected_columns
+    if after is not None:
+        query = query.where(tuple_(*columns) > tuple_(*after))
+    return [tuple(row) for row in db.session.execute(query.order_by(*columns).limit(limit))]
+
 
 if TYPE_CHECKING:
     Model = Base

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import InvalidTransition, Model, db
+from models.base import InvalidTransition, Model, batch, db
 from models.payment_attempt import AttemptStatus, PaymentAttempt
 from models.vault import Vault
 
@@ -19,10 +20,19 @@ class BillingKeyStatus(StrEnum):
     REVOKED = "revoked"
 
 
+_REVOKING_SQL = text("status = 'revoking'")
+
+
 class BillingKey(Model):
     """A registered card. `card_number` is masked by Toss; `fingerprint` finds the row."""
 
     __table_args__ = (
+        Index(
+            "ix_billing_key_revoking",
+            "id",
+            sqlite_where=_REVOKING_SQL,
+            postgresql_where=_REVOKING_SQL,
+        ),
         CheckConstraint(
             "(status = 'revoked') = (ciphertext IS NULL)", name="ciphertext_until_revoked"
         ),
@@ -30,7 +40,7 @@ class BillingKey(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
-    status: Mapped[BillingKeyStatus] = mapped_column(default=BillingKeyStatus.ACTIVE, index=True)
+    status: Mapped[BillingKeyStatus] = mapped_column(default=BillingKeyStatus.ACTIVE)
     ciphertext: Mapped[str | None] = mapped_column(Text)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     method: Mapped[str] = mapped_column(String(50))
@@ -47,7 +57,7 @@ class BillingKey(Model):
     next_revocation_at: Mapped[datetime | None]
 
     @classmethod
-    def to_revoke(cls, *, now: datetime, limit: int) -> list[int]:
+    def to_revoke(cls, *, now: datetime, after: Any = None, limit: int) -> list[Any]:
         """Return ids of keys to be deleted at Toss, none while an attempt of it is pending."""
         pending = select(PaymentAttempt.id).where(
             PaymentAttempt.billing_key_id == cls.id, PaymentAttempt.status == AttemptStatus.PENDING
@@ -56,10 +66,8 @@ class BillingKey(Model):
             select(cls.id)
             .where(cls.status == BillingKeyStatus.REVOKING, ~pending.exists())
             .where((cls.next_revocation_at.is_(None)) | (cls.next_revocation_at <= now))
-            .order_by(cls.id)
-            .limit(limit)
         )
-        return list(db.session.scalars(query))
+        return batch(query, after=after, limit=limit)
 
     @classmethod
     def with_plain(cls, plain: str, vault: Vault) -> "BillingKey | None":

@@ -3,13 +3,13 @@
 import secrets
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import InvalidTransition, Model, db
+from models.base import InvalidTransition, Model, batch, db
 from models.payment_attempt import PaymentAttempt
 from models.plan import Plan
 from models.quote import Quote
@@ -18,6 +18,14 @@ from models.vault import Vault
 
 if TYPE_CHECKING:
     from models.invoice import Invoice
+    from models.subscription import Subscription
+
+
+class CheckoutKind(StrEnum):
+    """What the card is registered for: a new subscription, or one that runs (카드 변경)."""
+
+    SUBSCRIPTION = "subscription"
+    CARD_CHANGE = "card_change"
 
 
 class CheckoutStatus(StrEnum):
@@ -25,7 +33,8 @@ class CheckoutStatus(StrEnum):
 
     `open`: the consents are stored, the window may be open. `authorized`: the customer came back
     with an auth key, which is stored. `charging`: the billing key is stored, the first invoice is
-    being collected. `completed`, `failed`: the end.
+    being collected. `completed`, `failed`: the end. A card change has nothing to collect: it goes
+    from `authorized` to `completed`.
     """
 
     OPEN = "open"
@@ -43,8 +52,12 @@ class FailureKind(StrEnum):
     MERCHANT = "merchant"
     DUPLICATE = "duplicate"
     UNANSWERED = "unanswered"
+    ENDED = "ended"
+    ABANDONED = "abandoned"
 
 
+_OPEN_SQL = text("status = 'open'")
+_UNFINISHED_SQL = text("status IN ('authorized', 'charging')")
 _UNFINISHED = (CheckoutStatus.AUTHORIZED, CheckoutStatus.CHARGING)
 
 
@@ -64,8 +77,28 @@ class Checkout(Model):
             "(status = 'failed') = (failure_kind IS NOT NULL)", name="failed_with_kind"
         ),
         CheckConstraint(
-            "status NOT IN ('charging', 'completed') OR invoice_id IS NOT NULL",
+            "status NOT IN ('charging', 'completed') OR invoice_id IS NOT NULL"
+            " OR (kind = 'card_change' AND status = 'completed')",
             name="charging_with_invoice",
+        ),
+        CheckConstraint(
+            "(kind = 'subscription' AND quote_id IS NOT NULL AND subscription_id IS NULL)"
+            " OR (kind = 'card_change' AND quote_id IS NULL AND subscription_id IS NOT NULL)",
+            name="one_purpose",
+        ),
+        Index(
+            "ix_checkout_open",
+            "expires_at",
+            "id",
+            sqlite_where=_OPEN_SQL,
+            postgresql_where=_OPEN_SQL,
+        ),
+        Index(
+            "ix_checkout_unfinished",
+            "authorized_at",
+            "id",
+            sqlite_where=_UNFINISHED_SQL,
+            postgresql_where=_UNFINISHED_SQL,
         ),
     )
 
@@ -74,9 +107,11 @@ class Checkout(Model):
     )
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
-    quote_id: Mapped[int] = mapped_column(ForeignKey("quote.id"))
+    kind: Mapped[CheckoutKind] = mapped_column(default=CheckoutKind.SUBSCRIPTION)
+    quote_id: Mapped[int | None] = mapped_column(ForeignKey("quote.id"))
+    subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscription.id"), index=True)
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoice.id"), index=True)
-    status: Mapped[CheckoutStatus] = mapped_column(default=CheckoutStatus.OPEN, index=True)
+    status: Mapped[CheckoutStatus] = mapped_column(default=CheckoutStatus.OPEN)
     auth_key_ciphertext: Mapped[str | None] = mapped_column(Text)
     issue_idempotency_key: Mapped[str] = mapped_column(String(36), default=lambda: str(uuid4()))
     issue_tries: Mapped[int] = mapped_column(default=0)
@@ -92,7 +127,8 @@ class Checkout(Model):
     settled_at: Mapped[datetime | None]
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
     plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
-    quote: Mapped[Quote] = relationship(lazy="joined", innerjoin=True)
+    quote: Mapped[Quote | None] = relationship(lazy="joined")
+    subscription: Mapped["Subscription | None"] = relationship()
     invoice: Mapped["Invoice | None"] = relationship()
 
     @classmethod
@@ -102,20 +138,30 @@ class Checkout(Model):
         return db.session.scalars(query.execution_options(populate_existing=True)).one()
 
     @classmethod
-    def unfinished(cls, *, now: datetime, limit: int, at_once: bool = False) -> list[str]:
-        """Return ids of checkouts that nobody works on: a key to be issued, a charge to be begun.
+    def unfinished(
+        cls, *, now: datetime, at_once: bool = False, after: Any = None, limit: int
+    ) -> list[Any]:
+        """Return (instant, id) of checkouts that nobody works on: to be issued, to be charged.
 
         With `at_once`, also those that wait for their next try.
         """
         attempted = select(PaymentAttempt.id).where(PaymentAttempt.invoice_id == cls.invoice_id)
-        query = select(cls.id).where(
-            (cls.status == CheckoutStatus.AUTHORIZED)
-            | ((cls.status == CheckoutStatus.CHARGING) & ~attempted.exists()),
+        query = select(cls.authorized_at, cls.id).where(
+            cls.status.in_(_UNFINISHED),
+            (cls.status == CheckoutStatus.AUTHORIZED) | ~attempted.exists(),
             (cls.leased_until.is_(None)) | (cls.leased_until <= now),
         )
         if not at_once:
             query = query.where((cls.next_issue_at.is_(None)) | (cls.next_issue_at <= now))
-        return list(db.session.scalars(query.order_by(cls.authorized_at).limit(limit)))
+        return batch(query, after=after, limit=limit)
+
+    @classmethod
+    def to_abandon(cls, *, expired_before: datetime, after: Any = None, limit: int) -> list[Any]:
+        """Return (instant, id) of checkouts whose customer never came back from the window."""
+        query = select(cls.expires_at, cls.id).where(
+            cls.status == CheckoutStatus.OPEN, cls.expires_at < expired_before
+        )
+        return batch(query, after=after, limit=limit)
 
     @classmethod
     def charging_for(cls, invoice_id: int) -> "Checkout | None":
@@ -125,6 +171,11 @@ class Checkout(Model):
             .filter_by(invoice_id=invoice_id, status=CheckoutStatus.CHARGING)
             .with_for_update(of=cls)
         )
+
+    @property
+    def is_card_change(self) -> bool:
+        """Test whether this checkout registers another card for a subscription that runs."""
+        return self.kind is CheckoutKind.CARD_CHANGE
 
     @property
     def is_open(self) -> bool:
@@ -183,6 +234,18 @@ class Checkout(Model):
         """Note that the first invoice is paid."""
         self._must_be(CheckoutStatus.CHARGING)
         self._settle(CheckoutStatus.COMPLETED, now)
+
+    def complete_card_change(self, *, now: datetime) -> None:
+        """Note that the card is the subscription's now, and erase the auth key."""
+        self._must_be(CheckoutStatus.AUTHORIZED)
+        self.auth_key_ciphertext = None
+        self._settle(CheckoutStatus.COMPLETED, now)
+
+    def abandon(self, *, now: datetime) -> None:
+        """Close a checkout whose customer never came back."""
+        self._must_be(CheckoutStatus.OPEN)
+        self.failure_kind = FailureKind.ABANDONED
+        self._settle(CheckoutStatus.FAILED, now)
 
     def fail(self, kind: FailureKind, code: str | None, *, now: datetime) -> None:
         """End this checkout without a payment."""

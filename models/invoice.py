@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import InvalidTransition, Model, db
@@ -18,12 +18,20 @@ if TYPE_CHECKING:
 
 
 class InvoiceStatus(StrEnum):
-    """`set_aside`: Toss answered something else than was asked; only the merchant decides."""
+    """How a claim stands.
+
+    `set_aside`: Toss answered something else than was asked; only the merchant decides.
+    `skipped`: days for which nothing was served and nothing is owed.
+    """
 
     OPEN = "open"
     PAID = "paid"
     VOID = "void"
     SET_ASIDE = "set_aside"
+    SKIPPED = "skipped"
+
+
+_OPEN_SQL = text("status = 'open'")
 
 
 class Invoice(Model):
@@ -31,7 +39,16 @@ class Invoice(Model):
 
     __table_args__ = (
         UniqueConstraint("subscription_id", "term_no", "period_no"),
-        CheckConstraint("amount_won > 0", name="amount_positive"),
+        Index(
+            "uq_invoice_open",
+            "subscription_id",
+            unique=True,
+            sqlite_where=_OPEN_SQL,
+            postgresql_where=_OPEN_SQL,
+        ),
+        CheckConstraint(
+            "amount_won > 0 OR (status = 'skipped' AND amount_won = 0)", name="amount_positive"
+        ),
         CheckConstraint(
             "tax_free_won >= 0 AND tax_free_won <= amount_won", name="tax_free_within_amount"
         ),
@@ -78,6 +95,22 @@ class Invoice(Model):
         db.session.add(invoice)
         return invoice
 
+    @classmethod
+    def renewal(cls, subscription: Subscription, *, now: datetime) -> "Invoice":
+        """Add the invoice of the next period, for the amount that the customer agreed to."""
+        return cls._of(subscription, subscription.next_period, InvoiceStatus.OPEN, now=now)
+
+    @classmethod
+    def gap(cls, subscription: Subscription, period: Period, *, now: datetime) -> "Invoice":
+        """Add the account of days that nobody pays for: period 0 of the term after them."""
+        return cls._of(subscription, period, InvoiceStatus.SKIPPED, now=now)
+
+    @classmethod
+    def open_for(cls, subscription_id: int) -> "Invoice | None":
+        """Return what a subscription owes and has not paid yet."""
+        query = select(cls).filter_by(subscription_id=subscription_id, status=InvoiceStatus.OPEN)
+        return db.session.scalar(query)
+
     @property
     def is_open(self) -> bool:
         """Test whether this invoice is still to be paid."""
@@ -103,6 +136,17 @@ class Invoice(Model):
         self._leave_open(InvoiceStatus.PAID)
         self.paid_at = now
 
+    def reopen(self) -> None:
+        """Collect after all what was set aside: the merchant says that no money moved."""
+        if self.status is not InvoiceStatus.SET_ASIDE:
+            raise InvalidTransition(f"invoice {self.id} is {self.status}, not set aside")
+        self.status = InvoiceStatus.OPEN
+
+    def waive(self) -> None:
+        """Give up for good what was set aside; the customer keeps the days."""
+        self.reopen()
+        self.void()
+
     def void(self) -> None:
         """Give up the claim: nothing will be collected for it."""
         self._leave_open(InvoiceStatus.VOID)
@@ -110,6 +154,27 @@ class Invoice(Model):
     def set_aside(self) -> None:
         """Charge nothing more until the merchant looked at it."""
         self._leave_open(InvoiceStatus.SET_ASIDE)
+
+    @classmethod
+    def _of(
+        cls, subscription: Subscription, period: Period, status: InvoiceStatus, *, now: datetime
+    ) -> "Invoice":
+        is_owed = status is InvoiceStatus.OPEN
+        invoice = cls(
+            subscription=subscription,
+            quote_id=subscription.quote_id,
+            term_no=subscription.term_no,
+            period_no=subscription.period_no + 1 if is_owed else 0,
+            period_start_on=period.start_on,
+            period_end_on=period.end_on,
+            order_name=subscription.plan.name,
+            amount_won=subscription.plan.price_won if is_owed else 0,
+            tax_free_won=subscription.plan.tax_free_won if is_owed else 0,
+            status=status,
+            created_at=now,
+        )
+        db.session.add(invoice)
+        return invoice
 
     def _leave_open(self, status: InvoiceStatus) -> None:
         if not self.is_open:

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy import JSON, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import InvalidTransition, Model, db
+from models.base import InvalidTransition, Model, batch, db
 from models.user import User
 
 MAX_TRIES = 12
@@ -18,6 +18,11 @@ class NoticeKind(StrEnum):
 
     PASSWORD_RESET = "password_reset"
     CONTRACT = "contract"
+    RENEWAL_PAID = "renewal_paid"
+    RENEWAL_FAILED = "renewal_failed"
+    CARD_CHANGED = "card_changed"
+    ENDED_UNPAID = "ended_unpaid"
+    TERM_RESTARTED = "term_restarted"
     MERCHANT_ALERT = "merchant_alert"
 
 
@@ -29,13 +34,24 @@ class NoticeStatus(StrEnum):
     DEAD = "dead"
 
 
+_PENDING_SQL = text("status = 'pending'")
+
+
 class Notice(Model):
     """A mail to a user, or to the merchant where there is none. `cause` makes it unique.
 
     `facts` holds what the template needs and nothing secret.
     """
 
-    __table_args__ = (Index("ix_notice_due", "status", "due_at"),)
+    __table_args__ = (
+        Index(
+            "ix_notice_pending",
+            "due_at",
+            "id",
+            sqlite_where=_PENDING_SQL,
+            postgresql_where=_PENDING_SQL,
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[NoticeKind]
@@ -69,10 +85,12 @@ class Notice(Model):
         db.session.add(notice)
 
     @classmethod
-    def due(cls, *, now: datetime, limit: int) -> list[int]:
-        """Return ids of notices to be sent now."""
-        query = select(cls.id).where(cls.status == NoticeStatus.PENDING, cls.due_at <= now)
-        return list(db.session.scalars(query.order_by(cls.due_at, cls.id).limit(limit)))
+    def due(cls, *, now: datetime, after: Any = None, limit: int) -> list[Any]:
+        """Return (instant, id) of notices to be sent now."""
+        query = select(cls.due_at, cls.id).where(
+            cls.status == NoticeStatus.PENDING, cls.due_at <= now
+        )
+        return batch(query, after=after, limit=limit)
 
     @property
     def is_pending(self) -> bool:

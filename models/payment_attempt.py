@@ -3,13 +3,13 @@
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import InvalidTransition, Model, db
+from models.base import InvalidTransition, Model, batch, db
 
 if TYPE_CHECKING:
     from models.billing_key import BillingKey
@@ -26,11 +26,15 @@ class AttemptStatus(StrEnum):
     SET_ASIDE = "set_aside"
 
 
+_PENDING_SQL = text("status = 'pending'")
 _IN_FLIGHT_SQL = text("status IN ('pending', 'set_aside')")
 
 
 class PaymentAttempt(Model):
-    """One order at Toss. Its body and order id never change; each sending is a payment request."""
+    """One order at Toss. Its body and order id never change; each sending is a payment request.
+
+    `next_look_up_at` and `resend_after` are timers of the wire, not of the calendar.
+    """
 
     __table_args__ = (
         UniqueConstraint("invoice_id", "attempt_no"),
@@ -40,6 +44,13 @@ class PaymentAttempt(Model):
             unique=True,
             sqlite_where=_IN_FLIGHT_SQL,
             postgresql_where=_IN_FLIGHT_SQL,
+        ),
+        Index(
+            "ix_payment_attempt_pending",
+            "next_look_up_at",
+            "id",
+            sqlite_where=_PENDING_SQL,
+            postgresql_where=_PENDING_SQL,
         ),
         CheckConstraint("amount_won > 0", name="amount_positive"),
         CheckConstraint("(status = 'pending') = (settled_at IS NULL)", name="settled_with_time"),
@@ -63,7 +74,8 @@ class PaymentAttempt(Model):
     failure_message: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
-    next_look_up_at: Mapped[datetime | None] = mapped_column(index=True)
+    next_look_up_at: Mapped[datetime | None]
+    resend_after: Mapped[datetime | None]
     invoice: Mapped["Invoice"] = relationship(back_populates="attempts")
     billing_key: Mapped["BillingKey"] = relationship()
     requests: Mapped[list["PaymentRequest"]] = relationship(
@@ -100,12 +112,14 @@ class PaymentAttempt(Model):
         return attempt
 
     @classmethod
-    def pending(cls, *, looked_up_before: datetime | None, limit: int) -> list[int]:
-        """Return ids of pending attempts; with an instant, only those due for a look-up by then."""
-        query = select(cls.id).where(cls.status == AttemptStatus.PENDING)
+    def pending(
+        cls, *, looked_up_before: datetime | None, after: Any = None, limit: int
+    ) -> list[Any]:
+        """Return (instant, id) of pending attempts; with an instant, those due for a look-up."""
+        query = select(cls.next_look_up_at, cls.id).where(cls.status == AttemptStatus.PENDING)
         if looked_up_before is not None:
             query = query.where(cls.next_look_up_at <= looked_up_before)
-        return list(db.session.scalars(query.order_by(cls.id).limit(limit)))
+        return batch(query, after=after, limit=limit)
 
     @classmethod
     def any_succeeded(cls, secret_fingerprint: str) -> bool:
@@ -114,6 +128,16 @@ class PaymentAttempt(Model):
             secret_fingerprint=secret_fingerprint, status=AttemptStatus.SUCCEEDED
         )
         return db.session.scalar(query.limit(1)) is not None
+
+    @classmethod
+    def last_declined_for(cls, subscription_id: int) -> "PaymentAttempt | None":
+        """Return the newest attempt at this subscription's invoices that failed."""
+        query = (
+            select(cls)
+            .where(cls.status == AttemptStatus.FAILED)
+            .where(cls.invoice.has(subscription_id=subscription_id))
+        )
+        return db.session.scalar(query.order_by(cls.id.desc()).limit(1))
 
     @property
     def is_pending(self) -> bool:
@@ -124,6 +148,12 @@ class PaymentAttempt(Model):
     def is_set_aside(self) -> bool:
         """Test whether this attempt waits for the merchant."""
         return self.status is AttemptStatus.SET_ASIDE
+
+    def note_sending(self, *, look_up_at: datetime, resend_after: datetime) -> None:
+        """Remember when to ask about a request that is about to leave, and when to repeat it."""
+        self._must_be_pending()
+        self.next_look_up_at = look_up_at
+        self.resend_after = resend_after
 
     def look_up_again(self, *, at: datetime) -> None:
         """Remember when to ask Toss about this order."""
@@ -150,6 +180,13 @@ class PaymentAttempt(Model):
         self._settle(AttemptStatus.SET_ASIDE, now)
         self.failure_code = code[:100]
         self.failure_message = message[:500]
+
+    def give_up(self, *, now: datetime) -> None:
+        """Note that the merchant found no money moved, or gave it back."""
+        if not self.is_set_aside:
+            raise InvalidTransition(f"attempt {self.id} is {self.status}, not set aside")
+        self.status = AttemptStatus.FAILED
+        self.settled_at = now
 
     def age(self, now: datetime) -> timedelta:
         """Return how long ago this attempt was begun."""

@@ -2,14 +2,15 @@
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql.base import ExecutableOption
 
-from models.base import InvalidTransition, Model, db
+from models.base import InvalidTransition, Model, batch, db
 from models.billing_key import BillingKey
+from models.breaker import Breaker
 from models.plan import Plan
 from models.product import Product
 from models.quote import Quote
@@ -34,14 +35,26 @@ class EndReason(StrEnum):
 
     CANCELED = "canceled"
     MERCHANT_ERROR = "merchant_error"
+    UNPAID = "unpaid"
+    ABANDONED = "abandoned"
 
 
 _LIVE = (SubscriptionStatus.INCOMPLETE, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 _LIVE_SQL = text("status IN ('incomplete', 'active', 'past_due')")
+_TO_CHARGE_SQL = text("next_charge_on IS NOT NULL")
+_PAST_DUE_SQL = text("status = 'past_due'")
+_INCOMPLETE_SQL = text("status = 'incomplete'")
+_LEAVING_SQL = text("ends_at IS NOT NULL AND status <> 'ended'")
 
 
 class Subscription(Model):
-    """One agreement. Days are Seoul days: `paid_until_on` is the first day not paid for."""
+    """One agreement. Days are Seoul days: `paid_until_on` is the first day not paid for.
+
+    `next_charge_on` is the day on which the shop begins a charge of its own accord; there is none
+    while an attempt is in flight, or where only the customer or the merchant can go on.
+    `grace_ends_on` stands while past due: the first day on which the subscription is given up.
+    `held_since` stands while the merchant must decide about an invoice; access goes on.
+    """
 
     __table_args__ = (
         Index(
@@ -52,7 +65,45 @@ class Subscription(Model):
             sqlite_where=_LIVE_SQL,
             postgresql_where=_LIVE_SQL,
         ),
-        CheckConstraint("term_no >= 1 AND period_no >= 1", name="numbers_from_one"),
+        Index(
+            "ix_subscription_to_charge",
+            "next_charge_on",
+            "id",
+            sqlite_where=_TO_CHARGE_SQL,
+            postgresql_where=_TO_CHARGE_SQL,
+        ),
+        Index(
+            "ix_subscription_past_due",
+            "grace_ends_on",
+            "id",
+            sqlite_where=_PAST_DUE_SQL,
+            postgresql_where=_PAST_DUE_SQL,
+        ),
+        Index(
+            "ix_subscription_incomplete",
+            "created_at",
+            "id",
+            sqlite_where=_INCOMPLETE_SQL,
+            postgresql_where=_INCOMPLETE_SQL,
+        ),
+        Index(
+            "ix_subscription_leaving",
+            "ends_at",
+            "id",
+            sqlite_where=_LEAVING_SQL,
+            postgresql_where=_LEAVING_SQL,
+        ),
+        CheckConstraint("term_no >= 1 AND period_no >= 0", name="numbers_not_negative"),
+        CheckConstraint(
+            "(status = 'past_due') = (past_due_since IS NOT NULL)"
+            " AND (status = 'past_due') = (grace_ends_on IS NOT NULL)",
+            name="past_due_whole",
+        ),
+        CheckConstraint(
+            "next_charge_on IS NULL OR (status IN ('active', 'past_due') AND ends_at IS NULL"
+            " AND held_since IS NULL)",
+            name="charged_only_while_running",
+        ),
         CheckConstraint(
             "status NOT IN ('active', 'past_due') OR paid_until_on IS NOT NULL",
             name="paid_until_while_running",
@@ -65,6 +116,7 @@ class Subscription(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
+    quote_id: Mapped[int] = mapped_column(ForeignKey("quote.id"))
     billing_key_id: Mapped[int] = mapped_column(ForeignKey("billing_key.id"))
     status: Mapped[SubscriptionStatus]
     term_no: Mapped[int]
@@ -73,13 +125,18 @@ class Subscription(Model):
     paid_from_on: Mapped[date | None]
     paid_until_on: Mapped[date | None]
     created_at: Mapped[datetime]
+    next_charge_on: Mapped[date | None]
+    past_due_since: Mapped[datetime | None]
+    grace_ends_on: Mapped[date | None]
+    held_since: Mapped[datetime | None]
     canceled_at: Mapped[datetime | None]
-    ends_at: Mapped[datetime | None] = mapped_column(index=True)
+    ends_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[EndReason | None]
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
     plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
     product: Mapped[Product] = relationship()
+    quote: Mapped[Quote] = relationship()
     billing_key: Mapped[BillingKey] = relationship(lazy="joined", innerjoin=True)
     invoices: Mapped[list["Invoice"]] = relationship(
         back_populates="subscription", order_by="Invoice.id"
@@ -94,10 +151,11 @@ class Subscription(Model):
             user=user,
             product_id=quote.plan.product_id,
             plan=quote.plan,
+            quote=quote,
             billing_key=billing_key,
             status=SubscriptionStatus.INCOMPLETE,
             term_no=1,
-            period_no=1,
+            period_no=0,
             anchor_on=quote.anchor_on,
             created_at=now,
         )
@@ -138,10 +196,51 @@ class Subscription(Model):
         )
 
     @classmethod
-    def due_to_end(cls, *, now: datetime, limit: int) -> list[int]:
-        """Return ids of subscriptions whose scheduled end has come."""
-        query = select(cls.id).where(_is_live(cls), cls.ends_at <= now)
-        return list(db.session.scalars(query.order_by(cls.ends_at).limit(limit)))
+    def claimed(cls, subscription_id: int, *, key_pair: str) -> "Subscription | None":
+        """Return a subscription locked until the commit, to be charged with `key_pair`.
+
+        None where another process has it, or where Toss refuses this pair of keys.
+        """
+        query = (
+            select(cls.id)
+            .filter_by(id=subscription_id)
+            .where(~Breaker.open_for(key_pair).exists())
+            .with_for_update(skip_locked=True)
+        )
+        if db.session.scalar(query) is None:
+            return None
+        db.session.expire_all()
+        return db.session.get_one(cls, subscription_id)
+
+    @classmethod
+    def to_charge(cls, day: date, *, after: Any = None, limit: int) -> list[Any]:
+        """Return (day, id) of subscriptions with a charge to be begun by `day`, a batch by key."""
+        query = select(cls.next_charge_on, cls.id).where(cls.next_charge_on <= day)
+        return batch(query, after=after, limit=limit)
+
+    @classmethod
+    def to_lapse(cls, day: date, *, after: Any = None, limit: int) -> list[Any]:
+        """Return (day, id) of past due subscriptions whose grace is over on `day`."""
+        query = select(cls.grace_ends_on, cls.id).where(
+            cls.status == SubscriptionStatus.PAST_DUE, cls.grace_ends_on <= day
+        )
+        return batch(query, after=after, limit=limit)
+
+    @classmethod
+    def to_abandon(cls, *, created_before: datetime, after: Any = None, limit: int) -> list[Any]:
+        """Return (instant, id) of subscriptions begun before and never paid for."""
+        query = select(cls.created_at, cls.id).where(
+            cls.status == SubscriptionStatus.INCOMPLETE, cls.created_at < created_before
+        )
+        return batch(query, after=after, limit=limit)
+
+    @classmethod
+    def due_to_end(cls, *, now: datetime, after: Any = None, limit: int) -> list[Any]:
+        """Return (instant, id) of subscriptions whose scheduled end has come."""
+        query = select(cls.ends_at, cls.id).where(
+            cls.status != SubscriptionStatus.ENDED, cls.held_since.is_(None), cls.ends_at <= now
+        )
+        return batch(query, after=after, limit=limit)
 
     @property
     def is_incomplete(self) -> bool:
@@ -154,9 +253,39 @@ class Subscription(Model):
         return self.status in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 
     @property
+    def is_active(self) -> bool:
+        """Test whether the last payment came in time."""
+        return self.status is SubscriptionStatus.ACTIVE
+
+    @property
+    def is_held(self) -> bool:
+        """Test whether the merchant must decide before anything more is charged."""
+        return self.held_since is not None
+
+    @property
+    def needs_card(self) -> bool:
+        """Test whether only another card can go on: the shop tries this one no more."""
+        return self.is_past_due and self.next_charge_on is None and not self.is_collecting
+
+    @property
     def is_past_due(self) -> bool:
         """Test whether the last renewal could not be collected yet."""
         return self.status is SubscriptionStatus.PAST_DUE
+
+    @property
+    def grace_last_on(self) -> date | None:
+        """Return the last day on which a past due payment may still come."""
+        return self.grace_ends_on and self.grace_ends_on - timedelta(days=1)
+
+    @property
+    def is_paused(self) -> bool:
+        """Test whether nothing is paid for now, and a new term begins later."""
+        return self.is_active and not self.period_no
+
+    @property
+    def ended_unpaid(self) -> bool:
+        """Test whether this subscription is over because a renewal was never paid."""
+        return self.end_reason is EndReason.UNPAID
 
     @property
     def is_ended(self) -> bool:
@@ -191,6 +320,11 @@ class Subscription(Model):
         return next((invoice for invoice in reversed(self.invoices) if invoice.is_open), None)
 
     @property
+    def last_invoiced_at(self) -> datetime:
+        """Return when anything was last tried to be collected."""
+        return max([self.created_at, *(invoice.created_at for invoice in self.invoices)])
+
+    @property
     def is_collecting(self) -> bool:
         """Test whether the open invoice is being charged, is about to be, or waits for a person."""
         invoice = self.open_invoice
@@ -200,6 +334,8 @@ class Subscription(Model):
         """Test whether its customer may read now, whatever the worker has or has not done."""
         if not self.is_running or self.paid_until_on is None:
             return False
+        if self.is_held:
+            return True
         if self.ends_at is not None:
             return now < self.ends_at
         return now < seoul_instant(self.paid_until_on + timedelta(days=grace_days))
@@ -209,20 +345,71 @@ class Subscription(Model):
         self._must_be(SubscriptionStatus.INCOMPLETE)
         self.term_no += 1
         self.plan = quote.plan
+        self.quote = quote
         self.billing_key = billing_key
         self.anchor_on = quote.anchor_on
 
     def activate(self, period: Period) -> None:
-        """Open the doors for the period that was just paid."""
+        """Open the doors for the first period, which was just paid."""
         self._must_be(SubscriptionStatus.INCOMPLETE)
         self.status = SubscriptionStatus.ACTIVE
-        self.paid_from_on, self.paid_until_on = period.start_on, period.end_on
+        self._extend(1, period)
+
+    def renew(self, period_no: int, period: Period) -> None:
+        """Go on for a period that was just paid; one canceled meanwhile ends with it."""
+        self._must_run()
+        self._recover()
+        self._extend(period_no, period)
+
+    def begin_collecting(self) -> None:
+        """Note that an attempt is in flight: nobody begins another of his own accord."""
+        self._must_run()
+        self.next_charge_on = None
+
+    def charge_on(self, day: date | None) -> None:
+        """Set the day of the next charge; None where only another card can go on."""
+        self._must_run()
+        self.next_charge_on = day
+
+    def fall_past_due(self, *, grace_ends_on: date, now: datetime) -> None:
+        """Begin the dunning: the renewal was declined for the first time."""
+        self._must_be(SubscriptionStatus.ACTIVE)
+        self.status = SubscriptionStatus.PAST_DUE
+        self.past_due_since = now
+        self.grace_ends_on = grace_ends_on
+
+    def begin_new_term(self, anchor_on: date) -> None:
+        """Leave the days since the paid period unpaid and unserved; charge again on a day."""
+        self._must_be(SubscriptionStatus.ACTIVE)
+        self.term_no += 1
+        self.period_no = 0
+        self.anchor_on = self.next_charge_on = anchor_on
+
+    def hold(self, *, now: datetime) -> None:
+        """Charge nothing more and keep the access until the merchant has decided."""
+        self._must_run()
+        self.next_charge_on = None
+        self.held_since = now
+
+    def release(self, *, charge_on: date) -> None:
+        """Go on after the merchant's decision; one canceled meanwhile is not charged."""
+        self._must_run()
+        self.held_since = None
+        self.next_charge_on = None if self.is_canceling else charge_on
+
+    def replace_billing_key(self, billing_key: BillingKey, *, today: date) -> None:
+        """Charge another card from now on; what is past due is due at once."""
+        self._must_run()
+        self.billing_key = billing_key
+        if self.is_past_due and not self.is_collecting and not self.is_held:
+            self.next_charge_on = today
 
     def schedule_cancellation(self, *, now: datetime) -> None:
-        """End when the paid period ends (일반해지); nothing is charged any more."""
-        self._must_be(SubscriptionStatus.ACTIVE)
+        """End when the paid period ends (일반해지); no charge is begun any more."""
+        self._must_run()
         if self.paid_until_on is None or self.is_canceling:
             raise InvalidTransition(f"subscription {self.id} has its end scheduled already")
+        self.next_charge_on = None
         self.canceled_at = now
         self.ends_at = seoul_instant(self.paid_until_on)
 
@@ -231,14 +418,32 @@ class Subscription(Model):
         if not self.is_canceling or self.ends_at is None or now >= self.ends_at:
             raise InvalidTransition(f"subscription {self.id} has no end to undo")
         self.canceled_at = self.ends_at = None
+        self.next_charge_on = None if self.is_held else self.paid_until_on
 
     def end(self, reason: EndReason, *, now: datetime) -> None:
         """Close this subscription for good and free the customer's live place."""
         if self.status not in _LIVE:
             raise InvalidTransition(f"subscription {self.id} has ended already")
         self.status = SubscriptionStatus.ENDED
+        self.past_due_since = self.grace_ends_on = self.held_since = self.next_charge_on = None
         self.ended_at = now
         self.end_reason = reason
+
+    def _extend(self, period_no: int, period: Period) -> None:
+        self.period_no = period_no
+        self.paid_from_on, self.paid_until_on = period.start_on, period.end_on
+        if self.is_canceling:
+            self.ends_at = seoul_instant(period.end_on)
+        else:
+            self.next_charge_on = period.end_on
+
+    def _recover(self) -> None:
+        self.status = SubscriptionStatus.ACTIVE
+        self.past_due_since = self.grace_ends_on = self.held_since = None
+
+    def _must_run(self) -> None:
+        if not self.is_running:
+            raise InvalidTransition(f"subscription {self.id} is {self.status}, not running")
 
     def _must_be(self, status: SubscriptionStatus) -> None:
         if self.status is not status:

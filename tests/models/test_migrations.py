@@ -13,14 +13,26 @@ from models import db
 MIGRATIONS = str(Path(ROOT) / "migrations")
 
 
+def checks():
+    """Return the checks of every table as the database has them."""
+    inspector = inspect(db.engine)
+    return {
+        (table, check["name"])
+        for table in inspector.get_table_names()
+        for check in inspector.get_check_constraints(table)
+    }
+
+
 def test_migrations_go_up_to_the_models_and_down_to_nothing(app):
     db.session.remove()
+    wanted = checks()
     db.drop_all()
     try:
         flask_migrate.upgrade(MIGRATIONS)
         with db.engine.connect() as connection:
             context = MigrationContext.configure(connection)
             assert compare_metadata(context, db.metadata) == []
+        assert checks() == wanted
         flask_migrate.downgrade(MIGRATIONS, revision="base")
         assert set(inspect(db.engine).get_table_names()) <= {"alembic_version"}
     finally:

@@ -1,0 +1,66 @@
+"""The test clock: how far the shop's time is ahead of the real one."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Engine, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Model, db
+from models.billing_key import BillingKey
+from models.checkout import Checkout
+from models.notice import Notice, NoticeStatus
+from models.payment_attempt import AttemptStatus, PaymentAttempt
+
+_READ = "SELECT ahead_seconds FROM shop_clock WHERE id = 1"
+
+
+class ShopClock(Model):
+    """One row at most; without it, or with 0, the shop's time is the real one."""
+
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ahead_seconds: Mapped[int] = mapped_column(BigInteger)
+
+    @classmethod
+    def set_ahead(cls, by: timedelta) -> None:
+        """Let the shop's time run `by` ahead of the real one.
+
+        What runs on the wire's time goes along: leases, look-ups and retries of mails and calls
+        are as far away after the jump as before it.
+        """
+        row = db.session.get(cls, 1, with_for_update=True)
+        if row is None:
+            row = cls(id=1, ahead_seconds=0)
+            db.session.add(row)
+        jump = by - timedelta(seconds=row.ahead_seconds)
+        row.ahead_seconds = int(by.total_seconds())
+        _carry(Checkout, Checkout.leased_until, jump)
+        _carry(Checkout, Checkout.next_issue_at, jump)
+        pending = PaymentAttempt.status == AttemptStatus.PENDING
+        _carry(PaymentAttempt, PaymentAttempt.next_look_up_at, jump, pending)
+        _carry(PaymentAttempt, PaymentAttempt.resend_after, jump, pending)
+        _carry(BillingKey, BillingKey.next_revocation_at, jump)
+        retried = (Notice.status == NoticeStatus.PENDING) & (Notice.tries > 0)
+        _carry(Notice, Notice.due_at, jump, retried)
+
+    @staticmethod
+    def read_ahead(engine: Engine) -> timedelta:
+        """Return how far ahead the shop's time is, on a connection outside any transaction."""
+        connection = engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(_READ)
+            row = cursor.fetchone()
+            cursor.close()
+        finally:
+            connection.rollback()
+            connection.close()
+        return timedelta(seconds=row[0] if row else 0)
+
+
+def _carry(table: Any, column: Any, jump: timedelta, *where: Any) -> None:
+    rows = db.session.scalars(select(table).where(column.is_not(None), *where))
+    for row in rows:
+        setattr(row, column.key, getattr(row, column.key) + jump)
