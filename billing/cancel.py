@@ -20,12 +20,18 @@ class NotResumable(BillingError):
 
 
 def schedule_cancellation(*, subscription_id: int, actor_id: int, now: datetime) -> Subscription:
-    """End at the end of the paid period (일반해지); a subscription never paid for ends at once.
+    """End at the end of the paid period (일반해지); one that is not paid now ends at once.
+
+    While an attempt is in flight the end waits for it: a payment that comes after all is served
+    to its period's end, and without one nothing more is tried.
 
     :raises NotCancelable: its end is scheduled, it is over, or its first payment is under way.
     """
     subscription = Subscription.locked(subscription_id)
-    if subscription.is_incomplete and not subscription.is_collecting:
+    is_unpaid = subscription.is_incomplete or (
+        subscription.is_past_due and not subscription.is_held
+    )
+    if is_unpaid and not subscription.is_collecting:
         _end(subscription, now=now)
     elif subscription.is_running and not subscription.is_canceling:
         subscription.schedule_cancellation(now=now)
@@ -53,10 +59,14 @@ def resume(*, subscription_id: int, actor_id: int, now: datetime) -> Subscriptio
 
 
 def end_due(*, subscription_id: int, now: datetime) -> None:
-    """Close a subscription whose scheduled end has come; one that was resumed is left alone."""
+    """Close a subscription whose scheduled end has come; one that was resumed is left alone.
+
+    An attempt in flight, or a decision of the merchant, holds the end back.
+    """
     subscription = Subscription.locked(subscription_id)
-    ends_at = subscription.ends_at
-    if subscription.is_ended or ends_at is None or now < ends_at:
+    ends_at, invoice = subscription.ends_at, subscription.open_invoice
+    is_due = subscription.is_running and ends_at is not None and now >= ends_at
+    if not is_due or subscription.is_held or (invoice and invoice.has_attempt_in_flight):
         db.session.rollback()
         return
     _end(subscription, now=now)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from billing import BillingError
 from billing.alert_merchant import alert_merchant
+from billing.dun import dun
 from gateways.payment import (
     BillingKeyRejected,
     CardDeclined,
@@ -37,6 +38,7 @@ from models.checkout import FailureKind
 from models.notice import NoticeKind
 from models.payment_request import RequestKind
 from models.subscription import EndReason
+from rules.collection_terms import CollectionTerms
 
 log = logging.getLogger("shop.billing")
 
@@ -55,7 +57,14 @@ class CollectionInProgress(BillingError):
     user_message = "결제 결과를 확인하고 있어요. 잠시만 기다려 주세요."
 
 
-def collect(*, invoice_id: int, gateway: PaymentGateway, vault: Vault, now: datetime) -> Payment:
+def collect(
+    *,
+    invoice_id: int,
+    gateway: PaymentGateway,
+    vault: Vault,
+    terms: CollectionTerms,
+    now: datetime,
+) -> Payment:
     """Charge an open invoice with its subscription's card, once, and return the payment.
 
     :raises NothingToCollect: it is not open any more.
@@ -66,10 +75,17 @@ def collect(*, invoice_id: int, gateway: PaymentGateway, vault: Vault, now: date
     :raises OutcomeUnknown: the attempt stays pending; `reconcile` settles it.
     """
     attempt_id = _claim(invoice_id, gateway=gateway, now=now)
-    return send(attempt_id=attempt_id, gateway=gateway, vault=vault, now=now)
+    return send(attempt_id=attempt_id, gateway=gateway, vault=vault, terms=terms, now=now)
 
 
-def send(*, attempt_id: int, gateway: PaymentGateway, vault: Vault, now: datetime) -> Payment:
+def send(
+    *,
+    attempt_id: int,
+    gateway: PaymentGateway,
+    vault: Vault,
+    terms: CollectionTerms,
+    now: datetime,
+) -> Payment:
     """Send a pending attempt's one request, for the first time or again, and settle the answer.
 
     What the caller changed is committed with the sending, before it leaves. Raises as `collect`
@@ -84,7 +100,10 @@ def send(*, attempt_id: int, gateway: PaymentGateway, vault: Vault, now: datetim
         secret_fingerprint=gateway.secret_fingerprint,
         now=now,
     )
-    attempt.look_up_again(at=now + timedelta(seconds=gateway.timeout_seconds) + FIRST_LOOK_UP)
+    time_limit = timedelta(seconds=gateway.timeout_seconds)
+    attempt.note_sending(
+        look_up_at=now + time_limit + FIRST_LOOK_UP, resend_after=now + 2 * time_limit
+    )
     db.session.flush()
     sending_id = sending.id
     db.session.commit()
@@ -92,10 +111,15 @@ def send(*, attempt_id: int, gateway: PaymentGateway, vault: Vault, now: datetim
     try:
         answer = gateway.charge(charge)
     except PaymentGatewayError as error:
-        _settle_refusal(attempt_id, sending_id, error, gateway=gateway, now=now)
+        _settle_refusal(attempt_id, sending_id, error, gateway=gateway, terms=terms, now=now)
         raise
     return settle(
-        attempt_id=attempt_id, answer=answer, gateway=gateway, now=now, sending_id=sending_id
+        attempt_id=attempt_id,
+        answer=answer,
+        gateway=gateway,
+        terms=terms,
+        now=now,
+        sending_id=sending_id,
     )
 
 
@@ -104,6 +128,7 @@ def settle(
     attempt_id: int,
     answer: PaymentAnswer,
     gateway: PaymentGateway,
+    terms: CollectionTerms,
     now: datetime,
     sending_id: int | None = None,
 ) -> Payment:
@@ -132,7 +157,7 @@ def settle(
     )
     if answer.is_failed:
         error = CardDeclined(answer.failure_code or answer.status, answer.failure_message or "")
-        _refuse(attempt, error, gateway=gateway, now=now)
+        _refuse(attempt, error, gateway=gateway, terms=terms, now=now)
         db.session.commit()
         raise error
     if not answer.is_done and not answer.is_canceled:
@@ -146,6 +171,14 @@ def settle(
     payment = _book(attempt, answer, gateway=gateway, now=now)
     db.session.commit()
     return payment
+
+
+def leave_to_merchant(attempt: PaymentAttempt, *, now: datetime) -> None:
+    """Charge nothing more for what this attempt was about, and let the customer in meanwhile."""
+    if attempt.invoice.is_open:
+        attempt.invoice.set_aside()
+        if attempt.invoice.subscription.is_running:
+            attempt.invoice.subscription.hold(now=now)
 
 
 def locked_attempt(attempt_id: int) -> PaymentAttempt:
@@ -210,6 +243,7 @@ def _settle_refusal(
     error: PaymentGatewayError,
     *,
     gateway: PaymentGateway,
+    terms: CollectionTerms,
     now: datetime,
 ) -> None:
     attempt = locked_attempt(attempt_id)
@@ -223,7 +257,7 @@ def _settle_refusal(
         if isinstance(error, OutcomeUnknown):
             attempt.look_up_again(at=now + FIRST_LOOK_UP)
         else:
-            _refuse(attempt, error, gateway=gateway, now=now)
+            _refuse(attempt, error, gateway=gateway, terms=terms, now=now)
     db.session.commit()
 
 
@@ -260,13 +294,17 @@ def _book(
     if subscription.is_incomplete:
         subscription.activate(invoice.period)
         _complete_checkout(invoice, now=now)
-        Notice.owe(
-            NoticeKind.CONTRACT,
-            cause=f"contract:{subscription.id}:{invoice.term_no}",
-            user_id=subscription.user_id,
-            facts={"invoice_id": invoice.id},
-            now=now,
-        )
+        kind, cause = NoticeKind.CONTRACT, f"contract:{subscription.id}:{invoice.term_no}"
+    else:
+        subscription.renew(invoice.period_no, invoice.period)
+        kind, cause = NoticeKind.RENEWAL_PAID, f"renewal_paid:{invoice.id}"
+    Notice.owe(
+        kind,
+        cause=cause,
+        user_id=subscription.user_id,
+        facts={"invoice_id": invoice.id},
+        now=now,
+    )
     return payment
 
 
@@ -277,12 +315,24 @@ def _complete_checkout(invoice: Invoice, *, now: datetime) -> None:
 
 
 def _refuse(
-    attempt: PaymentAttempt, error: PaymentGatewayError, *, gateway: PaymentGateway, now: datetime
+    attempt: PaymentAttempt,
+    error: PaymentGatewayError,
+    *,
+    gateway: PaymentGateway,
+    terms: CollectionTerms,
+    now: datetime,
 ) -> None:
     attempt.fail(error.code, error.message, now=now)
+    if attempt.invoice.subscription.is_incomplete:
+        _refuse_first_charge(attempt, error, gateway=gateway, now=now)
+    else:
+        dun(attempt, error, key_pair=gateway.key_pair, terms=terms, now=now)
+
+
+def _refuse_first_charge(
+    attempt: PaymentAttempt, error: PaymentGatewayError, *, gateway: PaymentGateway, now: datetime
+) -> None:
     subscription = attempt.invoice.subscription
-    if not subscription.is_incomplete:
-        return
     attempt.billing_key.begin_revocation()
     is_ours = isinstance(error, RequestRejected) or _is_contract_error(error, gateway)
     checkout = Checkout.charging_for(attempt.invoice_id)
@@ -314,6 +364,5 @@ def _set_aside(
     else:
         code = "canceled_elsewhere" if answer.is_canceled else "late_success"
     attempt.set_aside(code, "; ".join(differences) or answer.status, now=now)
-    if attempt.invoice.is_open:
-        attempt.invoice.set_aside()
+    leave_to_merchant(attempt, now=now)
     alert_merchant("charge_set_aside", code=code, subject=attempt.order_id, now=now)

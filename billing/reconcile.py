@@ -3,16 +3,22 @@
 from datetime import datetime, timedelta
 
 from billing.alert_merchant import alert_merchant
-from billing.collect import locked_attempt, send, settle
+from billing.collect import leave_to_merchant, locked_attempt, send, settle
 from gateways.payment import PaymentGateway
 from models import Payment, PaymentAttempt, Vault, db
+from rules.collection_terms import CollectionTerms
 
 RESEND_WITHIN = timedelta(days=14)
 MAX_SENDINGS = 6
 
 
 def reconcile(
-    *, attempt_id: int, gateway: PaymentGateway, vault: Vault, now: datetime
+    *,
+    attempt_id: int,
+    gateway: PaymentGateway,
+    vault: Vault,
+    terms: CollectionTerms,
+    now: datetime,
 ) -> Payment | None:
     """Ask Toss about a pending attempt's order and settle it; None where nobody knows yet.
 
@@ -32,10 +38,10 @@ def reconcile(
 
     answer = gateway.find_order(order_id)
     if answer is not None:
-        return settle(attempt_id=attempt_id, answer=answer, gateway=gateway, now=now)
+        return settle(attempt_id=attempt_id, answer=answer, gateway=gateway, terms=terms, now=now)
     if not _prepare_resend(attempt_id, gateway=gateway, now=now):
         return None
-    return send(attempt_id=attempt_id, gateway=gateway, vault=vault, now=now)
+    return send(attempt_id=attempt_id, gateway=gateway, vault=vault, terms=terms, now=now)
 
 
 def _pause(attempt: PaymentAttempt) -> timedelta:
@@ -49,7 +55,7 @@ def _prepare_resend(attempt_id: int, *, gateway: PaymentGateway, now: datetime) 
     if not attempt.is_pending:
         db.session.rollback()
         return False
-    if sendings and now - sendings[-1].sent_at < timedelta(seconds=2 * gateway.timeout_seconds):
+    if attempt.resend_after is not None and now < attempt.resend_after:
         db.session.rollback()
         return False
     if (
@@ -58,7 +64,7 @@ def _prepare_resend(attempt_id: int, *, gateway: PaymentGateway, now: datetime) 
         or attempt.secret_fingerprint != gateway.secret_fingerprint
     ):
         attempt.set_aside("unanswered", "Toss knows no such order", now=now)
-        attempt.invoice.set_aside()
+        leave_to_merchant(attempt, now=now)
         alert_merchant("charge_unanswered", code="", subject=attempt.order_id, now=now)
         db.session.commit()
         return False

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from billing import BillingError
 from billing.alert_merchant import alert_merchant
+from billing.change_card import collect_after_card_change, replace_card
 from billing.collect import CollectionInProgress, NothingToCollect, collect
 from gateways.payment import (
     IssuedBillingKey,
@@ -37,6 +38,7 @@ from models import (
 from models.billing_key import BillingKeyStatus
 from models.checkout import FailureKind
 from models.payment_request import RequestKind
+from rules.collection_terms import CollectionTerms
 
 GIVE_UP_ISSUING_AFTER = timedelta(minutes=60)
 
@@ -132,12 +134,18 @@ def authorize_checkout(*, checkout_id: str, auth_key: str, vault: Vault, now: da
 
 
 def finish_checkout(
-    *, checkout_id: str, gateway: PaymentGateway, vault: Vault, now: datetime
+    *,
+    checkout_id: str,
+    gateway: PaymentGateway,
+    vault: Vault,
+    terms: CollectionTerms,
+    now: datetime,
 ) -> None:
     """Take a checkout whose customer came back as far as it will go now.
 
-    Issues the billing key, opens the subscription with its first invoice and collects it. Does
-    nothing where another process is at it, or where all is settled.
+    Issues the billing key, opens the subscription with its first invoice and collects it; or
+    changes the card of a subscription that runs, and collects what is past due. Does nothing
+    where another process is at it, or where all is settled.
 
     :raises AlreadySubscribed: somebody subscribed meanwhile; nothing was charged.
     :raises CollectionInProgress: an earlier payment is not settled yet.
@@ -145,11 +153,25 @@ def finish_checkout(
     """
     checkout = db.session.get_one(Checkout, checkout_id)
     if checkout.auth_key_ciphertext is not None:
-        _issue_billing_key(checkout_id, gateway=gateway, vault=vault, now=now)
+        _issue_billing_key(checkout_id, gateway=gateway, vault=vault, terms=terms, now=now)
     checkout = db.session.get_one(Checkout, checkout_id)
-    if checkout.is_unfinished and checkout.invoice_id is not None:
+    if checkout.subscription_id is not None:
+        collect_after_card_change(
+            subscription_id=checkout.subscription_id,
+            gateway=gateway,
+            vault=vault,
+            terms=terms,
+            now=now,
+        )
+    elif checkout.is_unfinished and checkout.invoice_id is not None:
         try:
-            collect(invoice_id=checkout.invoice_id, gateway=gateway, vault=vault, now=now)
+            collect(
+                invoice_id=checkout.invoice_id,
+                gateway=gateway,
+                vault=vault,
+                terms=terms,
+                now=now,
+            )
         except NothingToCollect:
             _fail(checkout_id, FailureKind.DUPLICATE, None, now=now)
             raise
@@ -166,7 +188,12 @@ def _refuse_second_subscription(user_id: int, product_id: int) -> None:
 
 
 def _issue_billing_key(
-    checkout_id: str, *, gateway: PaymentGateway, vault: Vault, now: datetime
+    checkout_id: str,
+    *,
+    gateway: PaymentGateway,
+    vault: Vault,
+    terms: CollectionTerms,
+    now: datetime,
 ) -> None:
     request, sending_id = _lease(checkout_id, gateway=gateway, vault=vault, now=now)
     if request is None:
@@ -183,7 +210,7 @@ def _issue_billing_key(
         kind = FailureKind.MERCHANT if is_ours else FailureKind.REGISTRATION
         _fail(checkout_id, kind, error.code, now=now)
         raise
-    _keep(checkout_id, sending_id, issued, gateway=gateway, vault=vault, now=now)
+    _keep(checkout_id, sending_id, issued, gateway=gateway, vault=vault, terms=terms, now=now)
 
 
 def _lease(
@@ -194,7 +221,8 @@ def _lease(
         db.session.rollback()
         return None, 0
     try:
-        _refuse_second_subscription(checkout.user_id, checkout.plan.product_id)
+        if not checkout.is_card_change:
+            _refuse_second_subscription(checkout.user_id, checkout.plan.product_id)
     except AlreadySubscribed:
         checkout.fail(FailureKind.DUPLICATE, None, now=now)
         db.session.commit()
@@ -256,6 +284,7 @@ def _keep(
     *,
     gateway: PaymentGateway,
     vault: Vault,
+    terms: CollectionTerms,
     now: datetime,
 ) -> None:
     checkout = Checkout.locked(checkout_id)
@@ -271,6 +300,10 @@ def _keep(
         db.session.commit()
         raise OutcomeUnknown("answer_differs", "the billing key is another customer's or no card's")
     billing_key = _billing_key(checkout, issued, gateway=gateway, vault=vault, now=now)
+    if checkout.is_card_change:
+        replace_card(checkout, billing_key, terms=terms, now=now)
+        db.session.commit()
+        return
     try:
         _open_subscription(checkout, billing_key, now=now)
         db.session.commit()
@@ -322,6 +355,7 @@ def _billing_key(
 def _open_subscription(checkout: Checkout, billing_key: BillingKey, *, now: datetime) -> None:
     """Open the subscription that this checkout bought, or resume the one that was never paid."""
     quote = checkout.quote
+    assert quote is not None
     live = Subscription.live_for(checkout.user_id, checkout.plan.product_id)
     if live is None:
         subscription = Subscription.begin(
@@ -333,6 +367,7 @@ def _open_subscription(checkout: Checkout, billing_key: BillingKey, *, now: date
         _refuse_second_subscription(checkout.user_id, checkout.plan.product_id)
         if subscription.open_invoice is not None:
             subscription.open_invoice.void()
+            db.session.flush()
         subscription.begin_again(quote=quote, billing_key=billing_key)
     invoice = Invoice.first(subscription=subscription, quote=quote, now=now)
     db.session.flush()

@@ -36,6 +36,7 @@ from gateways.payment import (
     PaymentAnswer,
     PaymentGatewayError,
     RequestRejected,
+    Transaction,
 )
 from rules.won import vat_included
 
@@ -185,6 +186,36 @@ class FakeGateway:
     def delete_billing_key(self, billing_key: str) -> None:
         checks.check_billing_key(billing_key)
         self._call("delete_billing_key", billing_key, lambda: self._delete(billing_key))
+
+    def transactions(
+        self, start: datetime, end: datetime, *, after: str | None, limit: int
+    ) -> tuple[Transaction, ...]:
+        lines = [line for line in self._lines() if start <= line.at <= end]
+        keys = [line.transaction_key for line in lines]
+        first = keys.index(after) + 1 if after else 0
+        return tuple(lines[first : first + limit])
+
+    def _lines(self) -> list[Transaction]:
+        lines = []
+        for payment in self.payments:
+            cancels = [
+                (c.transaction_key, "CANCELED", c.amount_won, c.canceled_at)
+                for c in payment.cancels
+            ]
+            first = (f"first_{payment.payment_key}", "DONE", payment.total_won, payment.approved_at)
+            for key, status, won, at in [first, *cancels]:
+                assert at is not None
+                lines.append(
+                    Transaction(
+                        transaction_key=key,
+                        payment_key=payment.payment_key,
+                        order_id=payment.order_id,
+                        status=status,
+                        amount_won=won,
+                        at=at,
+                    )
+                )
+        return sorted(lines, key=lambda line: line.at)
 
     def _call(
         self,

@@ -11,7 +11,7 @@ import re
 import smtplib
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.errors import MessageError
@@ -64,6 +64,23 @@ class Mailbox(Protocol):
         :raises MailUnavailable: try again later.
         """
         ...
+
+
+class GuardedMailbox:
+    """A mailbox that sends only while this host may act: a copy of the shop writes to nobody."""
+
+    def __init__(self, mailbox: Mailbox, *, may_act: Callable[[], bool]) -> None:
+        self.inner = mailbox
+        self._may_act = may_act
+
+    def send(self, mail: Mail) -> None:
+        """Send one mail, as the mailbox inside does.
+
+        :raises MailUnavailable: this host is not armed.
+        """
+        if not self._may_act():
+            raise MailUnavailable("this host is not armed")
+        self.inner.send(mail)
 
 
 def open_mailbox(mail_url: str, sender: str) -> Mailbox:

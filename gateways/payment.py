@@ -24,6 +24,7 @@ Operation = Literal[
     "find_payment",
     "find_order",
     "delete_billing_key",
+    "transactions",
 ]
 """The name of a call: that of its method."""
 
@@ -251,6 +252,23 @@ class PaymentAnswer:
         return tuple(found)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Transaction:
+    """One line of the gateway's own list: money that came, or (`is_cancel`) went back."""
+
+    transaction_key: str
+    payment_key: str
+    order_id: str
+    status: str
+    amount_won: int
+    at: datetime
+
+    @property
+    def is_cancel(self) -> bool:
+        """Test whether this line gave money back."""
+        return self.status in ("CANCELED", "PARTIAL_CANCELED")
+
+
 class PaymentGateway(Protocol):
     """What the shop asks of a payment provider. Every call may take `timeout_seconds`."""
 
@@ -317,5 +335,17 @@ class PaymentGateway(Protocol):
 
         :raises RequestRejected: the gateway refuses to delete; stop charging it is what matters.
         :raises OutcomeUnknown: ask again later.
+        """
+        ...
+
+    def transactions(
+        self, start: datetime, end: datetime, *, after: str | None, limit: int
+    ) -> tuple[Transaction, ...]:
+        """Return a page of what moved from `start` to `end`, oldest first (Toss contract 3.9).
+
+        `after` is the transaction key of the last line of the page before.
+
+        :raises RequestRejected: our keys.
+        :raises OutcomeUnknown: no answer could be had; ask later.
         """
         ...

@@ -6,11 +6,13 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from gateways import checks, toss_answers
 from gateways.connection import Answer, Connection, NoAnswer
+from gateways.pace import Pace
 from gateways.payment import (
     CancelRequest,
     ChargeRequest,
@@ -22,6 +24,7 @@ from gateways.payment import (
     PaymentAnswer,
     PaymentGatewayError,
     RequestRejected,
+    Transaction,
 )
 from gateways.toss_codes import error_for
 
@@ -31,6 +34,7 @@ TRACE_HEADER = "x-tosspayments-trace-id"
 
 _Answered = TypeVar("_Answered", IssuedBillingKey, PaymentAnswer)
 _LONGEST_NAME = 100
+_KST = timezone(timedelta(hours=9))
 
 
 class TossGateway:
@@ -38,7 +42,8 @@ class TossGateway:
 
     `timeout_seconds` is the time that Toss has to answer, from the last byte of the request to the
     last byte of the answer; connecting may take `connect_seconds` more. `test_code` makes Toss
-    answer each call with that error; it goes with a test key only.
+    answer each call with that error; it goes with a test key only. Where `may_act` says no, nothing
+    but GETs is sent. `pace` is set by workers, not by web processes.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class TossGateway:
         connect_seconds: float = 5.0,
         test_code: str | None = None,
         pool_size: int = 10,
+        may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         if not re.fullmatch(r"[!-9;-~]+", secret_key):
             raise ValueError("the secret key must be one line of letters, digits and signs")
@@ -59,6 +65,8 @@ class TossGateway:
         self.key_pair = key_pair
         self.secret_fingerprint = hashlib.sha256(secret_key.encode()).hexdigest()[:16]
         self.timeout_seconds = timeout_seconds
+        self.pace: Pace | None = None
+        self._may_act = may_act
         self._secret_key = secret_key
         self._connection = Connection(
             api_base,
@@ -148,6 +156,20 @@ class TossGateway:
         if self._send(call, "DELETE", f"/v1/billing/{_part(billing_key)}"):
             call.log()
 
+    def transactions(
+        self, start: datetime, end: datetime, *, after: str | None, limit: int
+    ) -> tuple[Transaction, ...]:
+        call = _Call("transactions", secrets=(self._secret_key,))
+        query = {
+            "startDate": _korean_time(start),
+            "endDate": _korean_time(end),
+            "limit": str(limit),
+            **({"startingAfter": after} if after else {}),
+        }
+        answer = self._send(call, "GET", f"/v1/transactions?{urlencode(query)}")
+        assert answer is not None, "no refusal of a list means 'not there'"
+        return call.read_list(answer, toss_answers.transactions)
+
     def close(self) -> None:
         """Close the connections that lie idle."""
         self._connection.close()
@@ -170,6 +192,10 @@ class TossGateway:
         headers: Mapping[str, str] | None = None,
     ) -> Answer | None:
         """Return an answer of status 200, or None where Toss says that the thing is not there."""
+        if method != "GET" and not self._may_act():
+            raise call.failed(RequestRejected("host_not_armed", "nothing was sent", key_pair=True))
+        if self.pace is not None:
+            self.pace.wait()
         try:
             answer: Answer | NoAnswer = self._connection.send(
                 method, path, body=body, headers=headers
@@ -246,6 +272,18 @@ class _Call:
         self.log()
         return parsed
 
+    def read_list(
+        self, answer: Answer, parse: Callable[[bytes], tuple[Transaction, ...]]
+    ) -> tuple[Transaction, ...]:
+        """Return what `parse` makes of a list."""
+        try:
+            lines = parse(answer.body)
+        except toss_answers.Unreadable as error:
+            self._advise(str(error))
+            raise self.failed(self._broken(f"missing or not as promised: {error}")) from None
+        self.log()
+        return lines
+
     def failed(self, error: PaymentGatewayError) -> PaymentGatewayError:
         """Log the call as failed with `error`, and return it to be raised."""
         is_the_cards = not isinstance(error, RequestRejected | OutcomeUnknown)
@@ -292,6 +330,11 @@ def _headers(secret_key: str, test_code: str | None) -> dict[str, str]:
         "User-Agent": "dalbit-shop",
     }
     return headers if test_code is None else {**headers, "TossPayments-Test-Code": test_code}
+
+
+def _korean_time(moment: datetime) -> str:
+    """Return an instant as lists are asked for: Korean time without an offset (contract 3.9)."""
+    return moment.astimezone(_KST).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _basic(secret_key: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateways import card_companies
-from gateways.payment import CancelAnswer, Card, IssuedBillingKey, PaymentAnswer
+from gateways.payment import CancelAnswer, Card, IssuedBillingKey, PaymentAnswer, Transaction
 
 _KST = timezone(timedelta(hours=9))
 _MOST_WON = 10**12
@@ -100,6 +100,30 @@ def payment(
     )
 
 
+def transactions(body: bytes) -> tuple[Transaction, ...]:
+    """Return the lines of a transaction list.
+
+    :raises Unreadable: naming the field that is missing or of another type.
+    """
+    try:
+        lines = json.loads(body)
+    except (ValueError, RecursionError):
+        lines = None
+    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+        raise Unreadable("the body is not a list of JSON objects")
+    return tuple(
+        Transaction(
+            transaction_key=_text(line, "transactionKey"),
+            payment_key=_text(line, "paymentKey"),
+            order_id=_text(line, "orderId"),
+            status=_text(line, "status"),
+            amount_won=_won({"amount": _absolute(line.get("amount"))}, "amount"),
+            at=_moment(line, "transactionAt"),
+        )
+        for line in lines
+    )
+
+
 def version_of(answer: Mapping[str, Any]) -> str | None:
     """Return the API version that the answer names; a billing key names none."""
     return _loose_text(answer.get("version"), longest=20)
@@ -137,6 +161,11 @@ def _won(answer: Mapping[str, Any], name: str) -> int:
     if type(value) is not int or not 0 <= value <= _MOST_WON:
         raise Unreadable(name)
     return value
+
+
+def _absolute(value: object) -> object:
+    """Return a number without its sign: a list may write what went back either way."""
+    return abs(value) if type(value) is int else value
 
 
 def _moment(answer: Mapping[str, Any], name: str) -> datetime:

@@ -12,6 +12,9 @@ from flask import Flask
 from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from gateways.fake import FakeGateway
 from models import Checkout, Plan, Quote, Subscription, User, Vault, db
+from rules.collection_terms import CollectionTerms
+
+TERMS = CollectionTerms()
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +46,9 @@ class Buyer:
         return checkout_id
 
     def finish(self, checkout_id: str, *, now: datetime) -> Checkout:
-        finish_checkout(checkout_id=checkout_id, gateway=self.gateway, vault=self.vault, now=now)
+        finish_checkout(
+            checkout_id=checkout_id, gateway=self.gateway, vault=self.vault, terms=TERMS, now=now
+        )
         return db.session.get_one(Checkout, checkout_id)
 
     def subscribe(self, user: User, *, now: datetime) -> Subscription:

@@ -12,6 +12,11 @@ from models.billing_key import BillingKeyStatus
 PERIOD_END = datetime(2026, 12, 19, 15, 0, tzinfo=UTC)  # 00:00 on 20 December in Seoul
 
 
+def ids(rows):
+    """Return the ids of due records."""
+    return [row[-1] for row in rows]
+
+
 @pytest.fixture
 def canceled(subscription, user, now):
     return schedule_cancellation(subscription_id=subscription.id, actor_id=user.id, now=now)
@@ -54,15 +59,15 @@ def test_undoing_nothing_is_refused(subscription, user, now):
 
 
 def test_the_end_comes_when_it_is_due_and_gives_the_card_up(canceled):
-    assert Subscription.due_to_end(now=PERIOD_END - timedelta(seconds=1), limit=9) == []
-    assert Subscription.due_to_end(now=PERIOD_END, limit=9) == [canceled.id]
+    assert ids(Subscription.due_to_end(now=PERIOD_END - timedelta(seconds=1), limit=9)) == []
+    assert ids(Subscription.due_to_end(now=PERIOD_END, limit=9)) == [canceled.id]
 
     end_due(subscription_id=canceled.id, now=PERIOD_END)
 
     ended = db.session.get_one(Subscription, canceled.id)
     assert ended.is_ended
     assert ended.billing_key.status is BillingKeyStatus.REVOKING
-    assert Subscription.due_to_end(now=PERIOD_END, limit=9) == []
+    assert ids(Subscription.due_to_end(now=PERIOD_END, limit=9)) == []
 
 
 def test_an_end_that_was_undone_meanwhile_does_not_come(canceled, user, now):
@@ -112,7 +117,7 @@ def revoking(canceled):
 
 
 def test_a_given_up_key_is_deleted_at_toss_and_erased(revoking, gateway, vault):
-    assert BillingKey.to_revoke(now=PERIOD_END, limit=9) == [revoking.id]
+    assert ids(BillingKey.to_revoke(now=PERIOD_END, limit=9)) == [revoking.id]
 
     revoke_billing_key(billing_key_id=revoking.id, gateway=gateway, vault=vault, now=PERIOD_END)
 
@@ -127,8 +132,10 @@ def test_a_key_is_kept_while_toss_does_not_answer(revoking, gateway, vault):
         revoke_billing_key(billing_key_id=revoking.id, gateway=gateway, vault=vault, now=PERIOD_END)
 
     assert revoking.ciphertext is not None
-    assert BillingKey.to_revoke(now=PERIOD_END, limit=9) == []
-    assert BillingKey.to_revoke(now=PERIOD_END + timedelta(minutes=1), limit=9) == [revoking.id]
+    assert ids(BillingKey.to_revoke(now=PERIOD_END, limit=9)) == []
+    assert ids(BillingKey.to_revoke(now=PERIOD_END + timedelta(minutes=1), limit=9)) == [
+        revoking.id
+    ]
 
 
 def test_a_key_that_toss_will_not_delete_is_erased_all_the_same(revoking, gateway, vault):
@@ -158,4 +165,4 @@ def test_a_key_is_not_deleted_while_an_attempt_of_it_is_pending(buyer, user, gat
     Subscription.latest_for(user.id).billing_key.begin_revocation()
     db.session.commit()
 
-    assert BillingKey.to_revoke(now=now, limit=9) == []
+    assert ids(BillingKey.to_revoke(now=now, limit=9)) == []

@@ -8,6 +8,14 @@ from billing.collect import CollectionInProgress, NothingToCollect, collect
 from billing.reconcile import MAX_SENDINGS, RESEND_WITHIN, reconcile
 from gateways.payment import CardDeclined, OutcomeUnknown
 from models import Checkout, Invoice, Notice, Payment, PaymentAttempt, Subscription, db
+from rules.collection_terms import CollectionTerms
+
+TERMS = CollectionTerms()
+
+
+def ids(rows):
+    """Return the ids of due records."""
+    return [row[-1] for row in rows]
 
 
 @pytest.fixture
@@ -24,7 +32,9 @@ def invoice(buyer, user, gateway, now, monkeypatch):
 def charge(invoice, gateway, vault, now):
     """Collect the invoice."""
     invoice_id = invoice.id
-    return lambda: collect(invoice_id=invoice_id, gateway=gateway, vault=vault, now=now)
+    return lambda: collect(
+        invoice_id=invoice_id, gateway=gateway, vault=vault, terms=TERMS, now=now
+    )
 
 
 @pytest.fixture
@@ -95,7 +105,7 @@ def test_the_database_refuses_a_second_payment_of_an_invoice(charge, now):
 
 
 def test_a_lost_answer_is_settled_by_a_look_up(lost, gateway, vault, now):
-    payment = reconcile(attempt_id=lost.id, gateway=gateway, vault=vault, now=now)
+    payment = reconcile(attempt_id=lost.id, gateway=gateway, vault=vault, terms=TERMS, now=now)
 
     assert payment.order_id == lost.order_id
     assert len(sendings(gateway)) == len(gateway.payments) == 1
@@ -106,7 +116,12 @@ def test_a_lost_answer_is_settled_by_a_look_up(lost, gateway, vault, now):
 def test_reconciling_at_once_books_once(lost, gateway, vault, now, in_threads):
     attempt_id = lost.id
 
-    in_threads(4, lambda: reconcile(attempt_id=attempt_id, gateway=gateway, vault=vault, now=now))
+    in_threads(
+        4,
+        lambda: reconcile(
+            attempt_id=attempt_id, gateway=gateway, vault=vault, terms=TERMS, now=now
+        ),
+    )
 
     assert db.session.scalar(select(func.count()).select_from(Payment)) == 1
 
@@ -114,7 +129,9 @@ def test_reconciling_at_once_books_once(lost, gateway, vault, now, in_threads):
 def test_not_found_means_nothing_while_the_request_may_be_on_its_way(unsent, gateway, vault, now):
     soon = now + timedelta(seconds=2 * gateway.timeout_seconds - 1)
 
-    assert reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, now=soon) is None
+    assert (
+        reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, terms=TERMS, now=soon) is None
+    )
     assert len(sendings(gateway)) == 1
     assert db.session.get_one(PaymentAttempt, unsent.id).is_pending
 
@@ -122,7 +139,7 @@ def test_not_found_means_nothing_while_the_request_may_be_on_its_way(unsent, gat
 def test_after_two_timeouts_the_very_same_request_is_sent_again(unsent, gateway, vault, now):
     later = now + timedelta(seconds=2 * gateway.timeout_seconds + 1)
 
-    payment = reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, now=later)
+    payment = reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, terms=TERMS, now=later)
 
     first, second = sendings(gateway)
     assert first == second
@@ -138,7 +155,7 @@ def test_a_passing_refusal_is_sent_again_with_a_new_key_and_the_same_order(
     attempt = db.session.scalars(select(PaymentAttempt)).one()
     later = now + timedelta(seconds=2 * gateway.timeout_seconds + 1)
 
-    reconcile(attempt_id=attempt.id, gateway=gateway, vault=vault, now=later)
+    reconcile(attempt_id=attempt.id, gateway=gateway, vault=vault, terms=TERMS, now=later)
 
     first, second = sendings(gateway)
     assert first.order_id == second.order_id
@@ -148,7 +165,7 @@ def test_a_passing_refusal_is_sent_again_with_a_new_key_and_the_same_order(
 
 @pytest.mark.parametrize("wait", [RESEND_WITHIN, RESEND_WITHIN + timedelta(days=1)])
 def test_after_fourteen_days_a_person_decides(unsent, gateway, vault, now, wait):
-    reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, now=now + wait)
+    reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, terms=TERMS, now=now + wait)
 
     assert len(sendings(gateway)) == 1
     assert db.session.get_one(PaymentAttempt, unsent.id).is_set_aside
@@ -159,7 +176,7 @@ def test_after_a_change_of_keys_nothing_is_sent_again(unsent, gateway, vault, no
     gateway.secret_fingerprint = "another"
     later = now + timedelta(hours=1)
 
-    reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, now=later)
+    reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, terms=TERMS, now=later)
 
     assert len(sendings(gateway)) == 1
     assert db.session.get_one(PaymentAttempt, unsent.id).is_set_aside
@@ -171,10 +188,13 @@ def test_a_request_that_never_arrives_is_set_aside_after_some_sendings(unsent, g
         later += timedelta(hours=1)
         gateway.lose_before("charge")
         with pytest.raises(OutcomeUnknown):
-            reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, now=later)
+            reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, terms=TERMS, now=later)
 
     later += timedelta(hours=1)
-    assert reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, now=later) is None
+    assert (
+        reconcile(attempt_id=unsent.id, gateway=gateway, vault=vault, terms=TERMS, now=later)
+        is None
+    )
     assert len(sendings(gateway)) == MAX_SENDINGS
     assert db.session.get_one(PaymentAttempt, unsent.id).is_set_aside
 
@@ -213,7 +233,7 @@ def test_an_order_that_toss_says_failed_is_a_decline(lost, gateway, vault, now):
     )
 
     with pytest.raises(CardDeclined):
-        reconcile(attempt_id=lost.id, gateway=gateway, vault=vault, now=now)
+        reconcile(attempt_id=lost.id, gateway=gateway, vault=vault, terms=TERMS, now=now)
 
     attempt = db.session.get_one(PaymentAttempt, lost.id)
     assert (attempt.status, attempt.failure_code) == ("failed", "REJECT_CARD_PAYMENT")
@@ -223,7 +243,7 @@ def test_an_order_that_toss_has_not_decided_stays_pending(lost, gateway, vault, 
     gateway.answer_next("find_order", status="IN_PROGRESS")
 
     with pytest.raises(OutcomeUnknown):
-        reconcile(attempt_id=lost.id, gateway=gateway, vault=vault, now=now)
+        reconcile(attempt_id=lost.id, gateway=gateway, vault=vault, terms=TERMS, now=now)
 
     assert db.session.get_one(PaymentAttempt, lost.id).is_pending
 
@@ -243,9 +263,9 @@ def test_a_process_that_died_after_the_charge_is_settled_later(
     monkeypatch.undo()
     db.session.rollback()
     later = now + timedelta(minutes=2)
-    (attempt_id,) = PaymentAttempt.pending(looked_up_before=later, limit=9)
+    (attempt_id,) = ids(PaymentAttempt.pending(looked_up_before=later, limit=9))
 
-    payment = reconcile(attempt_id=attempt_id, gateway=gateway, vault=vault, now=later)
+    payment = reconcile(attempt_id=attempt_id, gateway=gateway, vault=vault, terms=TERMS, now=later)
 
     assert payment.amount_won == 9900
     assert len(gateway.payments) == len(sendings(gateway)) == 1

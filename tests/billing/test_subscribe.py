@@ -22,6 +22,14 @@ from models import BillingKey, Checkout, Invoice, Notice, Payment, PaymentReques
 from models.checkout import CheckoutStatus, FailureKind
 from models.notice import NoticeKind
 from models.subscription import EndReason
+from rules.collection_terms import CollectionTerms
+
+TERMS = CollectionTerms()
+
+
+def ids(rows):
+    """Return the ids of due records."""
+    return [row[-1] for row in rows]
 
 
 def connections() -> int:
@@ -107,7 +115,9 @@ def test_five_at_once_make_one_key_and_one_charge(buyer, user, gateway, vault, n
 
     in_threads(
         5,
-        lambda: finish_checkout(checkout_id=checkout_id, gateway=gateway, vault=vault, now=now),
+        lambda: finish_checkout(
+            checkout_id=checkout_id, gateway=gateway, vault=vault, terms=TERMS, now=now
+        ),
     )
 
     db.session.expire_all()
@@ -122,7 +132,9 @@ def test_two_checkouts_at_once_make_one_charge(buyer, user, gateway, vault, now,
 
     in_threads(
         2,
-        lambda: finish_checkout(checkout_id=waiting.pop(), gateway=gateway, vault=vault, now=now),
+        lambda: finish_checkout(
+            checkout_id=waiting.pop(), gateway=gateway, vault=vault, terms=TERMS, now=now
+        ),
     )
 
     db.session.expire_all()
@@ -260,8 +272,8 @@ def test_a_process_that_died_while_issuing_is_taken_over_after_its_lease(buyer, 
     db.session.rollback()
 
     soon, later = now + timedelta(seconds=60), now + timedelta(seconds=90)
-    assert Checkout.unfinished(now=soon, limit=9) == []
-    assert Checkout.unfinished(now=later, limit=9) == [checkout_id]
+    assert ids(Checkout.unfinished(now=soon, limit=9)) == []
+    assert ids(Checkout.unfinished(now=later, limit=9)) == [checkout_id]
     assert buyer.finish(checkout_id, now=later).is_completed
 
 
@@ -271,7 +283,7 @@ def test_a_process_that_died_before_charging_is_taken_over(buyer, user, gateway,
     buyer.finish(checkout_id, now=now)
     monkeypatch.undo()
 
-    assert Checkout.unfinished(now=now, limit=9) == [checkout_id]
+    assert ids(Checkout.unfinished(now=now, limit=9)) == [checkout_id]
     assert buyer.finish(checkout_id, now=now).is_completed
     assert len(gateway.payments) == 1
 
@@ -290,7 +302,7 @@ def test_a_declined_first_charge_keeps_the_place_and_gives_the_key_up(buyer, use
         "REJECT_CARD_PAYMENT",
     )
     assert subscription.is_incomplete
-    assert BillingKey.to_revoke(now=now, limit=9) == [subscription.billing_key_id]
+    assert ids(BillingKey.to_revoke(now=now, limit=9)) == [subscription.billing_key_id]
 
 
 def test_another_card_after_a_decline_resumes_the_same_subscription(buyer, user, gateway, now):
