@@ -88,6 +88,9 @@ def prepare(shop: Shop) -> list[State]:
         State("my subscription, active", "/subscription", reader),
         State("my subscription, leaving", "/subscription", leaving),
         State("my subscription, past due", "/subscription", past_due),
+        State("card", "/card", reader, registers_cards=True),
+        State("card, past due", "/card", past_due, registers_cards=True),
+        State("cancellation, past due", "/subscription/cancellation", past_due),
         State("my subscription, ended", "/subscription", ended),
         State("my subscription, under way", "/subscription", waiting),
         State("cancellation", "/subscription/cancellation", reader),
@@ -121,7 +124,8 @@ def _end(shop: Shop, customer: Customer) -> None:
 def _fall_behind(shop: Shop, customer: Customer) -> None:
     _sql(
         shop,
-        "UPDATE subscription SET status = 'past_due' WHERE user_id ="
+        "UPDATE subscription SET status = 'past_due', past_due_since = created_at,"
+        " grace_ends_on = paid_until_on WHERE user_id ="
         " (SELECT id FROM user_account WHERE email = :email)",
         email=customer.email,
     )

@@ -6,6 +6,7 @@ from views import (
     access,
     account,
     cancellation,
+    card,
     checkout,
     components,
     consents,
@@ -33,6 +34,7 @@ from views import (
 _PAGES = (
     account,
     cancellation,
+    card,
     checkout,
     components,
     consents,

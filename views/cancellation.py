@@ -33,6 +33,10 @@ def create() -> ResponseReturnValue:
     )
     if canceled.paid_period is None:
         flash("구독을 해지했어요. 결제된 금액은 없어요.")
+    elif canceled.is_ended:
+        flash("구독을 해지했어요. 더 결제되지 않아요.")
+    elif not canceled.grants_access(clock.now(), grace_days=0):
+        flash("해지를 접수했어요. 확인하고 있는 결제 말고는 더 결제되지 않아요.")
     else:
         flash(
             f"해지를 예약했어요. {long_day(canceled.paid_period.last_on)}까지 이용할 수 있고,"

@@ -31,9 +31,9 @@ from billing.subscribe import (
     finish_checkout,
     start_checkout,
 )
-from models import Checkout, Plan, Quote, Subscription, db
+from models import Checkout, PaymentAttempt, Plan, Quote, Subscription, db
 from rules import won
-from views import policies, refusals
+from views import card_window, policies, refusals
 from views.access import client_address, public
 from views.filters import charge_day, tax_note
 from views.lane import end_turn
@@ -72,10 +72,10 @@ def create(plan: str) -> ResponseReturnValue:
     form = ConsentForm()
     if not form.validate_on_submit():
         return _refused(found, form, "필수 동의를 확인해 주세요.", 400)
-    if request.accept_mimetypes.best != "application/json":
-        return _refused(
-            found, form, "카드 등록창을 열려면 브라우저에서 자바스크립트를 켜 주세요.", 400
-        )
+    if not card_window.wants_json():
+        return _refused(found, form, card_window.NEEDS_SCRIPT, 400)
+    if not card_window.may_open():
+        return _refused(found, form, card_window.NOT_ARMED, 503)
     quote = Quote.of(current_user.id, form.quote.data, found.id)
     if quote is None:
         return _refused(found, form, QuoteExpired.user_message, 409)
@@ -89,7 +89,7 @@ def create(plan: str) -> ResponseReturnValue:
         )
     except (QuoteExpired, AlreadySubscribed, CollectionInProgress) as refusal:
         return _refused(found, form, refusal.user_message, 409)
-    return jsonify(_window_parameters(checkout)), 201
+    return card_window.opened(checkout)
 
 
 @blueprint.get("/success")
@@ -128,7 +128,7 @@ def fail() -> ResponseReturnValue:
     return render_template(
         "checkout/fail.html",
         refusal=refusals.reported(code),
-        plan=checkout.plan if checkout else None,
+        again=card_window.again(checkout),
         code=(code or "")[:100],
         message=(message or "")[:200] if checkout else "",
     )
@@ -138,16 +138,19 @@ def fail() -> ResponseReturnValue:
 def show(checkout_id: str) -> ResponseReturnValue:
     """Show what came of a checkout: paid, refused, not begun, or not known yet."""
     checkout = _own(checkout_id)
+    if checkout.is_completed and checkout.is_card_change:
+        return _card_changed(checkout)
     if checkout.is_completed:
         return render_template("checkout/completed.html", checkout=checkout, **_contract(checkout))
     if checkout.is_unfinished:
         return render_template(
             "checkout/waiting.html", checkout=checkout, is_set_aside=_is_set_aside(checkout)
         )
+    again = card_window.again(checkout)
     if checkout.is_open:
-        return redirect(url_for("checkout.new", plan=checkout.plan.slug), 303)
+        return redirect(again or url_for("plans.index"), 303)
     return render_template(
-        "checkout/failed.html", checkout=checkout, refusal=refusals.failed(checkout)
+        "checkout/failed.html", checkout=checkout, again=again, refusal=refusals.failed(checkout)
     )
 
 
@@ -170,16 +173,15 @@ def _order_page(plan: Plan, form: ConsentForm, notice: str | None = None, status
         notice=notice,
         texts={name: text for name, (_, text) in _consent_texts(quote).items()},
         next_charge_on=quote.period_end_on,
-        client_key=current_app.config["TOSS_CLIENT_KEY"],
-        sdk_url=current_app.config["TOSS_SDK_URL"],
+        **card_window.settings(),
         withdraw_days=current_app.config["REFUND_WITHDRAW_DAYS"],
     )
     return page, status
 
 
 def _refused(plan: Plan, form: ConsentForm, message: str, status: int) -> ResponseReturnValue:
-    if request.accept_mimetypes.best == "application/json":
-        return jsonify(message=message, reload=status == 409), status
+    if card_window.wants_json():
+        return card_window.refused(message, status)
     return _order_page(plan, form, message, status)
 
 
@@ -210,17 +212,6 @@ def _consent_texts(quote: Quote) -> dict[str, tuple[str, str]]:
             f"오늘 {amount}이 결제되고, 이후 {charge_day(plan, quote.anchor_on)}에 {amount}이"
             " 등록한 카드로 자동 결제되는 데 동의합니다.",
         ),
-    }
-
-
-def _window_parameters(checkout: Checkout) -> dict[str, str]:
-    origin = current_app.config["PUBLIC_URL"]
-    return {
-        "customerKey": checkout.user.customer_key,
-        "customerName": checkout.user.name,
-        "customerEmail": checkout.user.email,
-        "successUrl": origin + url_for("checkout.success", checkout=checkout.id),
-        "failUrl": origin + url_for("checkout.fail", checkout=checkout.id),
     }
 
 
@@ -259,6 +250,7 @@ def _finish_soon(checkout_id: str) -> None:
             checkout_id=checkout_id,
             gateway=extensions["payment_gateway"],
             vault=extensions["vault"],
+            terms=extensions["collection_terms"],
             now=clock.now(),
         )
     )
@@ -273,6 +265,17 @@ def _contract(checkout: Checkout) -> dict[str, Any]:
         "subscription": invoice.subscription,
         "withdraw_days": current_app.config["REFUND_WITHDRAW_DAYS"],
     }
+
+
+def _card_changed(checkout: Checkout) -> str:
+    subscription = checkout.subscription
+    assert subscription is not None
+    declined = PaymentAttempt.last_declined_for(subscription.id)
+    return render_template(
+        "checkout/card_changed.html",
+        subscription=subscription,
+        refusal=" ".join(refusals.declined(declined.failure_code if declined else None)),
+    )
 
 
 def _is_set_aside(checkout: Checkout) -> bool:

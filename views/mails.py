@@ -3,13 +3,15 @@
 What goes to the merchant is text alone.
 """
 
+from datetime import date, timedelta
 from typing import Any
 
 from flask import current_app, render_template
 
 from gateways.mail import Mail
-from models import Invoice, Notice, User, db
+from models import Invoice, Notice, Subscription, User, db
 from models.notice import NoticeKind
+from views import refusals
 from views.passwords import reset_link
 
 
@@ -44,6 +46,45 @@ def _contract(notice: Notice) -> dict[str, Any]:
     }
 
 
+def _renewal_paid(notice: Notice) -> dict[str, Any]:
+    invoice = db.session.get_one(Invoice, notice.facts["invoice_id"])
+    return {**_of(invoice.subscription), "invoice": invoice, "payment": invoice.payment}
+
+
+def _renewal_failed(notice: Notice) -> dict[str, Any]:
+    invoice = db.session.get_one(Invoice, notice.facts["invoice_id"])
+    happened, advice = refusals.declined(notice.facts["code"])
+    retry_on = notice.facts["retry_on"]
+    return {
+        **_of(invoice.subscription),
+        "invoice": invoice,
+        "happened": happened,
+        "advice": advice,
+        "retry_on": retry_on and date.fromisoformat(retry_on),
+        "grace_last_on": date.fromisoformat(notice.facts["grace_ends_on"]) - timedelta(days=1),
+    }
+
+
+def _card_changed(notice: Notice) -> dict[str, Any]:
+    return {**_subscription(notice), "card": notice.facts["card"]}
+
+
+def _subscription(notice: Notice) -> dict[str, Any]:
+    return _of(db.session.get_one(Subscription, notice.facts["subscription_id"]))
+
+
+def _term_restarted(notice: Notice) -> dict[str, Any]:
+    return {
+        **_subscription(notice),
+        "from_on": date.fromisoformat(notice.facts["from_on"]),
+        "charge_on": date.fromisoformat(notice.facts["charge_on"]),
+    }
+
+
+def _of(subscription: Subscription) -> dict[str, Any]:
+    return {"subscription": subscription, "plan": subscription.plan}
+
+
 def _password_reset(notice: Notice) -> dict[str, Any]:
     assert isinstance(notice.user, User)
     return {"link": reset_link(notice.user)}
@@ -55,6 +96,11 @@ def _merchant_alert(notice: Notice) -> dict[str, Any]:
 
 _VALUES = {
     NoticeKind.CONTRACT: _contract,
+    NoticeKind.RENEWAL_PAID: _renewal_paid,
+    NoticeKind.RENEWAL_FAILED: _renewal_failed,
+    NoticeKind.CARD_CHANGED: _card_changed,
+    NoticeKind.ENDED_UNPAID: _subscription,
+    NoticeKind.TERM_RESTARTED: _term_restarted,
     NoticeKind.PASSWORD_RESET: _password_reset,
     NoticeKind.MERCHANT_ALERT: _merchant_alert,
 }

@@ -115,6 +115,16 @@ _BY_KIND = {
         "다른 창이나 기기에서 먼저 구독을 시작했어요. 이 신청으로 결제된 금액은 없어요.",
         "내 구독에서 이용 중인 구독을 확인해 주세요.",
     ),
+    FailureKind.ENDED: Refusal(
+        "카드를 바꿀 구독이 끝났어요",
+        f"카드를 등록하는 사이에 구독이 끝났어요. {_NOT_CHARGED}",
+        "다시 이용하려면 플랜을 골라 새로 시작해 주세요.",
+    ),
+    FailureKind.ABANDONED: Refusal(
+        "신청한 지 오래되었어요",
+        f"카드 등록을 마치지 않아 신청을 닫았어요. {_NOT_CHARGED}",
+        "처음부터 다시 시작해 주세요.",
+    ),
     FailureKind.UNANSWERED: Refusal(
         "카드 등록을 확인하지 못했어요",
         f"결제사에서 답을 받지 못해 구독을 시작하지 못했어요. {_NOT_CHARGED}",
@@ -128,13 +138,16 @@ def reported(code: str | None) -> Refusal:
     return _REPORTED.get(code or "", _REPORTED_OTHERWISE)
 
 
+def declined(code: str | None) -> tuple[str, str]:
+    """Return what happened and what to do, for a code that Toss answered a charge with."""
+    return _BY_CODE.get(code or "", ("카드사에서 승인하지 않았어요.", _ANOTHER_CARD))
+
+
 def failed(checkout: Checkout) -> Refusal:
     """Return the words for a checkout that Toss refused."""
     kind = checkout.failure_kind
     if kind in _BY_KIND:
         return _BY_KIND[kind]
-    happened, advice = _BY_CODE.get(
-        checkout.failure_code or "", ("카드사에서 승인하지 않았어요.", _ANOTHER_CARD)
-    )
+    happened, advice = declined(checkout.failure_code)
     title = "카드를 등록하지 못했어요" if kind is FailureKind.REGISTRATION else "결제하지 못했어요"
     return Refusal(title, f"{happened} {_NOT_CHARGED}", advice)

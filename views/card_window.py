@@ -1,0 +1,56 @@
+"""What Toss's card window is opened with, and why it is not opened."""
+
+from typing import Any
+
+from flask import current_app, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+
+from models import Checkout
+
+NEEDS_SCRIPT = "카드 등록창을 열려면 브라우저에서 자바스크립트를 켜 주세요."
+NOT_ARMED = "지금은 카드를 등록할 수 없어요. 잠시 후 다시 시도하거나 고객센터로 알려 주세요."
+
+
+def wants_json() -> bool:
+    """Test whether the request came from the page's script."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def may_open() -> bool:
+    """Test whether this host may charge at all: a copy of the shop opens no window."""
+    return bool(current_app.extensions["arming"].may_act())
+
+
+def opened(checkout: Checkout) -> ResponseReturnValue:
+    """Answer what the script opens the window with."""
+    origin = current_app.config["PUBLIC_URL"]
+    parameters = {
+        "customerKey": checkout.user.customer_key,
+        "customerName": checkout.user.name,
+        "customerEmail": checkout.user.email,
+        "successUrl": origin + url_for("checkout.success", checkout=checkout.id),
+        "failUrl": origin + url_for("checkout.fail", checkout=checkout.id),
+    }
+    return jsonify(parameters), 201
+
+
+def refused(message: str, status: int) -> ResponseReturnValue:
+    """Answer the script why the window stays closed."""
+    return jsonify(message=message, reload=status == 409), status
+
+
+def settings() -> dict[str, Any]:
+    """Return what a page needs to open the window."""
+    return {
+        "client_key": current_app.config["TOSS_CLIENT_KEY"],
+        "sdk_url": current_app.config["TOSS_SDK_URL"],
+    }
+
+
+def again(checkout: Checkout | None) -> str | None:
+    """Return where the customer can try once more."""
+    if checkout is None:
+        return None
+    if checkout.is_card_change:
+        return url_for("card.edit")
+    return url_for("checkout.new", plan=checkout.plan.slug)
