@@ -9,14 +9,17 @@ from flask_migrate import Migrate
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import clock
 import commands
 import config
 import views
-from gateways.mail import open_mailbox
+from arming import Arming
+from gateways.mail import GuardedMailbox, open_mailbox
 from gateways.payment import PaymentGateway
 from gateways.toss import TossGateway
-from models import Vault, db
+from models import ShopClock, Vault, db
 from models.base import prepare_sqlite
+from rules.collection_terms import CollectionTerms
 from views.room import Room
 
 
@@ -45,9 +48,18 @@ def create_app(
 
     _open_database(app)
     app.extensions["vault"] = Vault(app.config["BILLING_KEY_SECRETS"])
+    app.extensions["arming"] = Arming(app)
     app.extensions["payment_gateway"] = gateway or _toss_gateway(app)
-    app.extensions["mailbox"] = open_mailbox(
-        app.config["MAIL_URL"], f"{app.config['SHOP_NAME']} <{app.config['BIZ_EMAIL']}>"
+    app.extensions["mailbox"] = GuardedMailbox(
+        open_mailbox(
+            app.config["MAIL_URL"], f"{app.config['SHOP_NAME']} <{app.config['BIZ_EMAIL']}>"
+        ),
+        may_act=app.extensions["arming"].may_act,
+    )
+    app.extensions["collection_terms"] = CollectionTerms(
+        billing_hour=app.config["BILLING_HOUR"],
+        retry_days=app.config["RETRY_DAYS"],
+        grace_days=app.config["GRACE_DAYS"],
     )
     app.extensions["toss_room"] = Room(
         app, places=app.config["TOSS_WEB_ROOM"], wait_seconds=app.config["TOSS_WEB_WAIT"]
@@ -77,7 +89,10 @@ def _open_database(app: Flask) -> None:
     db.init_app(app)
     Migrate(app, db, render_as_batch=True)
     with app.app_context():
-        prepare_sqlite(db.engine)
+        engine = db.engine
+        prepare_sqlite(engine)
+    if app.config["USES_SANDBOX"] and not app.testing:
+        clock.follow(lambda: ShopClock.read_ahead(engine))
 
 
 def _toss_gateway(app: Flask) -> TossGateway:
@@ -86,4 +101,5 @@ def _toss_gateway(app: Flask) -> TossGateway:
         api_base=app.config["TOSS_API_BASE"],
         key_pair="billing",
         timeout_seconds=app.config["TOSS_TIMEOUT"],
+        may_act=app.extensions["arming"].may_act,
     )

@@ -1,8 +1,58 @@
 """The only place that asks the time."""
 
-from datetime import UTC, datetime
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+READ_AGAIN_AFTER = 1.0
+"""Seconds for which every process may believe the test clock that it read."""
+
+
+class _TestClock:
+    """How far the shop's time is ahead of the real one, read again at most once a second."""
+
+    def __init__(self) -> None:
+        self._read: Callable[[], timedelta] | None = None
+        self._ahead = timedelta(0)
+        self._good_until = 0.0
+        self._lock = threading.Lock()
+
+    def follow(self, read: Callable[[], timedelta] | None) -> None:
+        with self._lock:
+            self._read, self._ahead, self._good_until = read, timedelta(0), 0.0
+
+    def read_again(self) -> None:
+        self._good_until = 0.0
+
+    def ahead(self) -> timedelta:
+        if self._read is None:
+            return self._ahead
+        with self._lock:
+            if time.monotonic() >= self._good_until:
+                self._ahead = self._read()
+                self._good_until = time.monotonic() + READ_AGAIN_AFTER
+            return self._ahead
+
+
+_test_clock = _TestClock()
 
 
 def now() -> datetime:
-    """Return the current instant, aware, in UTC."""
+    """Return the current instant of the shop, aware, in UTC."""
+    return real_now() + _test_clock.ahead()
+
+
+def real_now() -> datetime:
+    """Return the current instant, whatever the test clock says."""
     return datetime.now(UTC)
+
+
+def follow(read: Callable[[], timedelta] | None) -> None:
+    """Let the shop's time run ahead of the real one by what `read` answers; None ends that."""
+    _test_clock.follow(read)
+
+
+def read_again() -> None:
+    """Forget what was read: the test clock was just moved by this process."""
+    _test_clock.read_again()

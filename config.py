@@ -50,6 +50,7 @@ DEFAULTS: dict[str, str] = {
     "BILLING_HOUR": "9",
     "GRACE_DAYS": "7",
     "RETRY_DAYS": "1,3,5",
+    "BILLING_RATE": "20",
     "REFUND_WITHDRAW_DAYS": "7",
     "REFUND_PENALTY_PCT": "0",
     "REFUND_PAY_BDAYS": "3",
@@ -212,6 +213,16 @@ def _retry_days(value: str) -> tuple[int, ...]:
     return days
 
 
+def _rate(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0.1 <= number <= 10_000:
+        raise ValueError("must be a number of requests a second from 0.1 to 10000.")
+    return number
+
+
 def _origin(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -325,6 +336,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "BILLING_HOUR": _whole_number(0, 23, "hours"),
     "GRACE_DAYS": _whole_number(1, 28, "days"),
     "RETRY_DAYS": _retry_days,
+    "BILLING_RATE": _rate,
     "REFUND_WITHDRAW_DAYS": _whole_number(7, 90, "days"),
     "REFUND_PENALTY_PCT": _whole_number(0, 10, "per cent"),
     "REFUND_PAY_BDAYS": _whole_number(1, 3, "working days"),

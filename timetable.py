@@ -1,12 +1,14 @@
 """What is due, and the use case that answers it: one record at a time, each committed by itself.
 
 One bad record neither stops nor slows the others; it is reported with its id. Read by
-`flask billing run`, by the embedded worker and by `flask billing reconcile`.
+`flask billing run`, by the embedded worker, by the Celery worker and by `flask billing reconcile`.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,84 +16,191 @@ from typing import Any
 from flask import Flask, current_app
 
 from billing import BillingError
+from billing.abandon import INCOMPLETE_FOR, OPEN_FOR, abandon_checkout, abandon_subscription
 from billing.cancel import end_due
+from billing.dun import lapse
+from billing.probe import probe
 from billing.reconcile import reconcile
+from billing.renew import renew
 from billing.revoke_billing_key import revoke_billing_key
 from billing.send_notice import send_notice
 from billing.subscribe import finish_checkout
 from gateways.mail import MailError
-from gateways.payment import CardDeclined, PaymentGatewayError
-from models import BillingKey, Checkout, Notice, PaymentAttempt, Subscription
+from gateways.pace import Strain
+from gateways.payment import (
+    BillingKeyRejected,
+    CardDeclined,
+    OutcomeUnknown,
+    PaymentGatewayError,
+    RequestRejected,
+)
+from models import BillingKey, Breaker, Checkout, Notice, PaymentAttempt, Subscription
+from rules.periods import seoul_date
 from views import mails
 
 log = logging.getLogger("shop.billing")
 
-BATCH = 100
+BATCH = 200
+MOST_IDS = 1000
+"""How many ids of one kind a summary names; the rest is counted."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One kind of work: which records are due, and what is done with each."""
+    """One kind of work: how the due records are read, a batch by key, and what is done with each.
+
+    `due(now, after, limit)` returns rows whose last column is the record's id; `after` is the last
+    row of the batch before.
+    """
 
     name: str
-    due: Callable[[datetime], Sequence[Any]]
+    due: Callable[[datetime, Any, int], Sequence[Any]]
     act: Callable[[Any, datetime], object]
+    asks_toss: bool = False
 
 
 @dataclass
 class Summary:
-    """What a run did: records settled, records still open, and those that failed with a bug."""
+    """What a run did: `settled` counts; the others name the records.
+
+    `open` will be tried again by itself. `set_aside` waits for the merchant. `failed` is a bug.
+    """
 
     settled: dict[str, int] = field(default_factory=dict)
     open: dict[str, list[str]] = field(default_factory=dict)
+    set_aside: dict[str, list[str]] = field(default_factory=dict)
     failed: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def needs_a_person(self) -> bool:
-        """Test whether a record failed in a way that nobody foresaw."""
-        return bool(self.failed)
+        """Test whether a record was set aside, or failed in a way that nobody foresaw."""
+        return bool(self.failed or self.set_aside)
+
+    def count(self, job: str, record: Any, outcome: str) -> None:
+        """Count what came of one record."""
+        if outcome == "settled":
+            self.settled[job] = self.settled.get(job, 0) + 1
+            return
+        ids: list[str] = getattr(self, outcome).setdefault(job, [])
+        if len(ids) < MOST_IDS:
+            ids.append(str(record))
+        elif len(ids) == MOST_IDS:
+            ids.append("and more")
 
 
-def run_due(app: Flask, jobs: Sequence[Job], *, now: datetime, workers: int) -> Summary:
-    """Do all that is due now, each record in a session of its own, and return what came of it."""
-    summary = Summary()
-    with ThreadPoolExecutor(workers, thread_name_prefix="billing") as threads:
-        for job in jobs:
-            with app.app_context():
-                due = job.due(now)
-            outcomes = threads.map(lambda record: _act(app, job, record, now), due)  # noqa: B023
-            for record, outcome in zip(due, outcomes, strict=True):
-                _count(summary, job.name, str(record), outcome)
-    return summary
+class Run:
+    """All that is due now, done by `workers` threads; what is in flight is bounded by them.
+
+    `stop` ends it after what is in flight. `strain` may be shared by runs that follow each other.
+    `on_done` is told the name of the job after each record.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        *,
+        time: Callable[[], datetime],
+        workers: int,
+        stop: threading.Event | None = None,
+        strain: Strain | None = None,
+        on_done: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self._app = app
+        self._time = time
+        self._workers = workers
+        self._stop = stop or threading.Event()
+        self._strain = strain or strain_of(app)
+        self._on_done = on_done
+
+    def do(self, jobs: Sequence[Job]) -> Summary:
+        """Do these jobs, each record in a session of its own, and return what came of it."""
+        summary = Summary()
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="billing") as threads:
+            for job in jobs:
+                under_way: dict[Future[str], Any] = {}
+                for record in self._records(job):
+                    if len(under_way) >= 2 * self._workers:
+                        self._gather(summary, job, under_way, all_of_them=False)
+                    under_way[threads.submit(self._act, job, record)] = record
+                self._gather(summary, job, under_way, all_of_them=True)
+        return summary
+
+    def _records(self, job: Job) -> Iterator[Any]:
+        after = None
+        while not self._stop.is_set():
+            with self._app.app_context():
+                rows = job.due(self._time(), after, BATCH)
+            for row in rows:
+                if self._stop.is_set():
+                    return
+                yield row[-1]
+            if len(rows) < BATCH:
+                return
+            after = rows[-1]
+
+    def _gather(
+        self, summary: Summary, job: Job, under_way: dict[Future[str], Any], *, all_of_them: bool
+    ) -> None:
+        while under_way:
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                outcome = future.result()
+                record = under_way.pop(future)
+                if outcome != "stopped":
+                    summary.count(job.name, record, outcome)
+                    self._on_done(job.name)
+            if not all_of_them:
+                return
+
+    def _act(self, job: Job, record: Any) -> str:
+        while job.asks_toss and (rest := self._strain.rest()) > 0:
+            if self._stop.wait(rest):
+                break
+        if self._stop.is_set():
+            return "stopped"
+        started = time.monotonic()
+        outcome, error = act(self._app, job, record, self._time())
+        if job.asks_toss:
+            lost = isinstance(error, OutcomeUnknown) and not error.transient
+            is_strained = lost and error is not None and error.code != "set_aside"
+            pause = self._strain.note(answered=not is_strained, seconds=time.monotonic() - started)
+            if pause:
+                log.error("Toss answers badly: nothing is sent for %d seconds", pause)
+        return outcome
 
 
-def _act(app: Flask, job: Job, record: Any, now: datetime) -> str:
+def strain_of(app: Flask) -> Strain:
+    """Return a fresh measure of how Toss answers."""
+    return Strain(slow_seconds=max(5.0, app.config["TOSS_TIMEOUT"] / 2))
+
+
+def act(app: Flask, job: Job, record: Any, now: datetime) -> tuple[str, PaymentGatewayError | None]:
+    """Do one record of a job; return what came of it, as `Summary` names it, and why."""
     with app.app_context():
         try:
             job.act(record, now)
-        except CardDeclined:
-            return "settled"
-        except (BillingError, PaymentGatewayError, MailError) as refusal:
+        except (CardDeclined, BillingKeyRejected) as error:
+            return "settled", error
+        except PaymentGatewayError as error:
+            log.warning("%s %s: %s %s", job.name, record, type(error).__name__, error)
+            is_for_merchant = isinstance(error, RequestRejected) and not error.key_pair
+            return "set_aside" if is_for_merchant or error.code == "set_aside" else "open", error
+        except (BillingError, MailError) as refusal:
             log.warning("%s %s: %s %s", job.name, record, type(refusal).__name__, refusal)
-            return "open"
+            return "open", None
         except Exception:
             log.exception("%s %s failed", job.name, record)
-            return "failed"
-    return "settled"
-
-
-def _count(summary: Summary, name: str, record: str, outcome: str) -> None:
-    if outcome == "settled":
-        summary.settled[name] = summary.settled.get(name, 0) + 1
-    elif outcome == "open":
-        summary.open.setdefault(name, []).append(record)
-    else:
-        summary.failed.setdefault(name, []).append(record)
+            return "failed", None
+    return "settled", None
 
 
 def _toss() -> dict[str, Any]:
     extensions = current_app.extensions
     return {"gateway": extensions["payment_gateway"], "vault": extensions["vault"]}
+
+
+def _terms() -> Any:
+    return current_app.extensions["collection_terms"]
 
 
 def _send_notice(notice_id: int, now: datetime) -> None:
@@ -103,33 +212,95 @@ def _send_notice(notice_id: int, now: datetime) -> None:
     )
 
 
+PROBES = Job(
+    "probes",
+    lambda now, after, limit: Breaker.to_probe(now=now, after=after, limit=limit),
+    lambda record, now: probe(
+        key_pair=record, gateway=current_app.extensions["payment_gateway"], now=now
+    ),
+    asks_toss=True,
+)
 CHECKOUTS = Job(
     "checkouts",
-    lambda now: Checkout.unfinished(now=now, limit=BATCH),
-    lambda record, now: finish_checkout(checkout_id=record, now=now, **_toss()),
+    lambda now, after, limit: Checkout.unfinished(now=now, after=after, limit=limit),
+    lambda record, now: finish_checkout(checkout_id=record, now=now, terms=_terms(), **_toss()),
+    asks_toss=True,
 )
 CHECKOUTS_AT_ONCE = Job(
-    "checkouts", lambda now: Checkout.unfinished(now=now, limit=BATCH, at_once=True), CHECKOUTS.act
+    "checkouts",
+    lambda now, after, limit: Checkout.unfinished(now=now, after=after, limit=limit, at_once=True),
+    CHECKOUTS.act,
+    asks_toss=True,
 )
 ATTEMPTS = Job(
     "attempts",
-    lambda now: PaymentAttempt.pending(looked_up_before=now, limit=BATCH),
-    lambda record, now: reconcile(attempt_id=record, now=now, **_toss()),
+    lambda now, after, limit: PaymentAttempt.pending(
+        looked_up_before=now, after=after, limit=limit
+    ),
+    lambda record, now: reconcile(attempt_id=record, now=now, terms=_terms(), **_toss()),
+    asks_toss=True,
 )
 ATTEMPTS_AT_ONCE = Job(
-    "attempts", lambda _: PaymentAttempt.pending(looked_up_before=None, limit=BATCH), ATTEMPTS.act
+    "attempts",
+    lambda _, after, limit: PaymentAttempt.pending(looked_up_before=None, after=after, limit=limit),
+    ATTEMPTS.act,
+    asks_toss=True,
 )
 ENDS = Job(
     "ends",
-    lambda now: Subscription.due_to_end(now=now, limit=BATCH),
+    lambda now, after, limit: Subscription.due_to_end(now=now, after=after, limit=limit),
     lambda record, now: end_due(subscription_id=record, now=now),
+)
+LAPSES = Job(
+    "lapses",
+    lambda now, after, limit: Subscription.to_lapse(seoul_date(now), after=after, limit=limit),
+    lambda record, now: lapse(subscription_id=record, now=now),
+)
+RENEWALS = Job(
+    "renewals",
+    lambda now, after, limit: Subscription.to_charge(
+        _terms().charging_day(now), after=after, limit=limit
+    ),
+    lambda record, now: renew(subscription_id=record, now=now, terms=_terms(), **_toss()),
+    asks_toss=True,
+)
+ABANDONED_CHECKOUTS = Job(
+    "abandoned_checkouts",
+    lambda now, after, limit: Checkout.to_abandon(
+        expired_before=now - OPEN_FOR, after=after, limit=limit
+    ),
+    lambda record, now: abandon_checkout(checkout_id=record, now=now),
+)
+ABANDONED_SUBSCRIPTIONS = Job(
+    "abandoned_subscriptions",
+    lambda now, after, limit: Subscription.to_abandon(
+        created_before=now - INCOMPLETE_FOR, after=after, limit=limit
+    ),
+    lambda record, now: abandon_subscription(subscription_id=record, now=now),
 )
 BILLING_KEYS = Job(
     "billing_keys",
-    lambda now: BillingKey.to_revoke(now=now, limit=BATCH),
+    lambda now, after, limit: BillingKey.to_revoke(now=now, after=after, limit=limit),
     lambda record, now: revoke_billing_key(billing_key_id=record, now=now, **_toss()),
+    asks_toss=True,
 )
-NOTICES = Job("notices", lambda now: Notice.due(now=now, limit=BATCH), _send_notice)
+NOTICES = Job(
+    "notices",
+    lambda now, after, limit: Notice.due(now=now, after=after, limit=limit),
+    _send_notice,
+)
 
-EVERYTHING = (CHECKOUTS, ATTEMPTS, ENDS, BILLING_KEYS, NOTICES)
+EVERYTHING = (
+    PROBES,
+    CHECKOUTS,
+    ATTEMPTS,
+    ENDS,
+    LAPSES,
+    RENEWALS,
+    ABANDONED_CHECKOUTS,
+    ABANDONED_SUBSCRIPTIONS,
+    BILLING_KEYS,
+    NOTICES,
+)
 LOST_ANSWERS = (CHECKOUTS_AT_ONCE, ATTEMPTS_AT_ONCE)
+BY_NAME = {job.name: job for job in EVERYTHING}

@@ -59,6 +59,8 @@ class Shop:
             "PUBLIC_URL": self.url,
             "TOSS_API_BASE": self.sandbox_url,
             "TOSS_SDK_URL": f"{self.sandbox_url}/v2/standard",
+            "SANDBOX_CONTROL_URL": f"{self.sandbox_url}/_control",
+            "BILLING_RATE": "1000",
             "PYTHONUNBUFFERED": "1",
             **settings,
         }

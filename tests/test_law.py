@@ -62,7 +62,9 @@ def mails(app, at, now):
         sender = f"{app.config['SHOP_NAME']} <{app.config['BIZ_EMAIL']}>"
         mailbox: Any = open_mailbox("memory:", sender)
         app.extensions["mailbox"] = mailbox
-        timetable.run_due(app, [timetable.NOTICES], now=now + timedelta(minutes=5), workers=1)
+        timetable.Run(app, time=lambda: now + timedelta(minutes=5), workers=1).do(
+            [timetable.NOTICES]
+        )
         return mailbox.mails
 
     return send
