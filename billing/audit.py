@@ -58,13 +58,14 @@ def _compare(page: Sequence[Transaction], seen: set[int]) -> Iterator[Finding]:
         payment.payment_key: payment
         for payment in db.session.scalars(select(Payment).where(Payment.payment_key.in_(keys)))
     }
-    refunds = dict(
-        db.session.execute(
-            select(Refund.transaction_key, Refund.amount_won).where(
+    refunds = {
+        refund.transaction_key: refund.amount_won
+        for refund in db.session.scalars(
+            select(Refund).where(
                 Refund.transaction_key.in_({line.transaction_key for line in page})
             )
-        ).tuples()
-    )
+        )
+    }
     for line in page:
         payment = payments.get(line.payment_key)
         if line.is_cancel:

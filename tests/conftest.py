@@ -76,7 +76,7 @@ def app(shop_app: Flask) -> Iterator[Flask]:
     shop_app.config["WTF_CSRF_ENABLED"] = False
     shop_app.extensions["payment_gateway"] = FakeGateway()
     with shop_app.app_context():
-        _empty_tables()
+        empty_tables()
         limiter.reset()
     yield shop_app
 
@@ -338,7 +338,8 @@ def _kept(app: Flask, row: Any) -> Any:
     return row
 
 
-def _empty_tables() -> None:
+def empty_tables() -> None:
+    """Delete every row."""
     for table in reversed(db.metadata.sorted_tables):
         db.session.execute(table.delete())
     db.session.commit()

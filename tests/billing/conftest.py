@@ -8,11 +8,13 @@ from threading import Barrier
 
 import pytest
 from flask import Flask
+from sqlalchemy import Executable
 
 from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from gateways.fake import FakeGateway
 from models import Checkout, Plan, Quote, Subscription, User, Vault, db
 from rules.collection_terms import CollectionTerms
+from rules.periods import Interval
 
 TERMS = CollectionTerms()
 
@@ -89,3 +91,32 @@ def in_threads(app: Flask) -> Callable[..., list[object]]:
             return list(threads.map(one, range(times)))
 
     return run
+
+
+@pytest.fixture
+def in_other_session(app: Flask) -> Callable[..., list[object]]:
+    """Run a select on a connection of its own: it sees what is committed, and nothing else."""
+
+    def run(query: Executable) -> list[object]:
+        with app.app_context():
+            return list(db.session.execute(query).all())
+
+    return run
+
+
+@pytest.fixture
+def yearly_plan(app: Flask, plan: Plan) -> Plan:
+    """Return a yearly plan of the same product."""
+    yearly = Plan(
+        product_id=plan.product_id,
+        slug="premium-yearly",
+        name="프리미엄 연간",
+        summary="모든 글과 낭독을 일 년 동안",
+        description="매주 새 글을 읽고 들어요.",
+        features="매주 새 글",
+        price_won=99_000,
+        interval=Interval.YEAR,
+    )
+    db.session.add(yearly)
+    db.session.commit()
+    return yearly

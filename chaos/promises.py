@@ -1,0 +1,247 @@
+"""What must never happen, asked of the books and of what the gateway did.
+
+Used after a storm, after each crash and after each step of the model test.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from models import (
+    Checkout,
+    Consent,
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentRequest,
+    Subscription,
+    db,
+)
+from models.invoice import InvoiceStatus
+from models.payment_attempt import AttemptStatus
+from models.payment_request import RequestKind
+from rules.collection_terms import CollectionTerms
+from rules.periods import nth_period, seoul_instant
+
+
+@dataclass(frozen=True)
+class Charged:
+    """A payment as the gateway has it; `balance_won` is what was not given back."""
+
+    order_id: str
+    won: int
+    balance_won: int
+    billing_key: str
+
+
+def broken(
+    charged: Sequence[Charged], *, terms: CollectionTerms, now: datetime, is_settled: bool
+) -> list[str]:
+    """Return every promise that is broken, in words; `is_settled` after a run without trouble."""
+    db.session.expire_all()
+    found = [
+        *_money_has_rows(charged),
+        *_nobody_pays_twice(charged),
+        *_nothing_is_sent_as_new(),
+        *_amounts_are_agreed(charged),
+        *_nothing_after_the_end(),
+        *_access_is_what_was_paid(terms, now),
+        *_periods_tile(),
+    ]
+    if is_settled:
+        found += [*_books_agree(charged), *_nothing_is_forgotten(terms, now)]
+    db.session.rollback()
+    return found
+
+
+def _money_has_rows(charged: Sequence[Charged]) -> Iterator[str]:
+    """Promise 1: every charge was committed before it was sent."""
+    sent = set(
+        db.session.scalars(
+            select(PaymentAttempt.order_id).join(
+                PaymentRequest,
+                (PaymentRequest.attempt_id == PaymentAttempt.id)
+                & (PaymentRequest.kind == RequestKind.CHARGE),
+            )
+        )
+    )
+    for payment in charged:
+        if payment.order_id not in sent:
+            yield f"1: {payment.order_id} was charged without a row of its sending"
+
+
+def _nobody_pays_twice(charged: Sequence[Charged]) -> Iterator[str]:
+    """Promise 2: one payment an invoice, and no day of a subscription paid for twice."""
+    kept = {payment.order_id for payment in charged if payment.balance_won}
+    by_invoice: defaultdict[int, list[str]] = defaultdict(list)
+    for order_id, invoice_id in db.session.execute(
+        select(PaymentAttempt.order_id, PaymentAttempt.invoice_id)
+    ):
+        if order_id in kept:
+            by_invoice[invoice_id].append(order_id)
+    for orders in by_invoice.values():
+        if len(orders) > 1:
+            yield f"2: one invoice was paid by {orders}"
+    for subscription_id, invoices in _by_subscription(_invoices()).items():
+        days = sorted(
+            (one.period_start_on, one.period_end_on) for one in invoices if one.id in by_invoice
+        )
+        for before, after in pairwise(days):
+            if after[0] < before[1]:
+                yield f"2: subscription {subscription_id} paid twice for {after[0]}"
+
+
+def _nothing_is_sent_as_new() -> Iterator[str]:
+    """Promise 3: no new order before the old one was settled; new keys only after a 4xx."""
+    for invoice in _invoices():
+        for before, after in pairwise(invoice.attempts):
+            if before.settled_at is None or before.settled_at > after.created_at:
+                yield f"3: {after.order_id} was begun before {before.order_id} was settled"
+        for attempt in invoice.attempts:
+            for first, second in pairwise(attempt.requests):
+                if second.idempotency_key != first.idempotency_key and not first.transient:
+                    yield f"3: {attempt.order_id} was sent again with another key"
+
+
+def _amounts_are_agreed(charged: Sequence[Charged]) -> Iterator[str]:
+    """Promise 4: what was charged is what was agreed to."""
+    agreed = {
+        attempt.order_id: (attempt.amount_won, attempt.invoice.quote.amount_won)
+        for attempt in db.session.scalars(
+            select(PaymentAttempt).options(
+                selectinload(PaymentAttempt.invoice).joinedload(Invoice.quote)
+            )
+        )
+    }
+    for payment in charged:
+        if {payment.won} != set(agreed.get(payment.order_id, ())):
+            yield f"4: {payment.order_id} charged {payment.won} won, agreed {agreed}"
+
+
+def _nothing_after_the_end() -> Iterator[str]:
+    """Promise 5: no charge was begun after an end, after a cancellation, or without a consent."""
+    rows = db.session.execute(
+        select(PaymentRequest.sent_at, PaymentAttempt.order_id, Subscription)
+        .join(PaymentAttempt, PaymentRequest.attempt_id == PaymentAttempt.id)
+        .join(Invoice, PaymentAttempt.invoice_id == Invoice.id)
+        .join(Subscription, Invoice.subscription_id == Subscription.id)
+    ).all()
+    consented = set(
+        db.session.scalars(
+            select(Checkout.quote_id).join(Consent, Consent.checkout_id == Checkout.id)
+        )
+    )
+    for sent_at, order_id, subscription in rows:
+        if subscription.ended_at is not None and sent_at > subscription.ended_at:
+            yield f"5: {order_id} was sent after the end"
+    for subscription in db.session.scalars(select(Subscription)):
+        if subscription.quote_id not in consented:
+            yield f"5: subscription {subscription.id} is charged without a consent"
+
+
+def _access_is_what_was_paid(terms: CollectionTerms, now: datetime) -> Iterator[str]:
+    """Promise 6: who is let in has paid, and who has paid is let in."""
+    paid: defaultdict[int, list[Invoice]] = defaultdict(list)
+    for invoice in _invoices():
+        if invoice.status in (InvoiceStatus.PAID,) or _is_waived(invoice):
+            paid[invoice.subscription_id].append(invoice)
+    for subscription in db.session.scalars(select(Subscription)):
+        last = max(
+            (one.period_end_on for one in paid[subscription.id]),
+            default=None,
+        )
+        may_read = subscription.grants_access(now, grace_days=terms.grace_days)
+        if last is None:
+            if may_read:
+                yield f"6: subscription {subscription.id} reads without a payment"
+            continue
+        grace = seoul_instant(last + timedelta(days=terms.grace_days))
+        if may_read and not subscription.is_held and now >= grace:
+            yield f"6: subscription {subscription.id} reads after its grace"
+        is_paid_now = now < seoul_instant(last)
+        if is_paid_now and subscription.is_running and not may_read:
+            yield f"6: subscription {subscription.id} has paid and is not let in"
+
+
+def _periods_tile() -> Iterator[str]:
+    """Promise 7: the periods of a term follow each other, counted from the anchor."""
+    for subscription_id, invoices in _by_subscription(_invoices()).items():
+        plan = invoices[0].subscription.plan
+        terms: defaultdict[int, list[Invoice]] = defaultdict(list)
+        for invoice in invoices:
+            if invoice.period_no:
+                terms[invoice.term_no].append(invoice)
+        for term_no, own in terms.items():
+            own.sort(key=lambda one: one.period_no)
+            anchor = own[0].period_start_on
+            for number, invoice in enumerate(own, 1):
+                expected = nth_period(anchor, number, plan.interval, plan.interval_count)
+                if invoice.period_no != number or invoice.period != expected:
+                    yield f"7: subscription {subscription_id} term {term_no} has a gap at {number}"
+            if any(one.status is InvoiceStatus.VOID and not _is_waived(one) for one in own[:-1]):
+                yield f"7: subscription {subscription_id} goes on after a void period"
+
+
+def _books_agree(charged: Sequence[Charged]) -> Iterator[str]:
+    """Promise 12: after a clean run both sides agree to the won."""
+    ours = {payment.order_id: payment.amount_won for payment in db.session.scalars(select(Payment))}
+    theirs = {payment.order_id: payment.won for payment in charged if payment.balance_won}
+    waiting = set(
+        db.session.scalars(
+            select(PaymentAttempt.order_id).where(PaymentAttempt.status == AttemptStatus.SET_ASIDE)
+        )
+    )
+    for order_id in sorted(ours.keys() ^ theirs.keys()):
+        if order_id not in waiting:
+            yield f"12: {order_id} is booked {ours.get(order_id)}, charged {theirs.get(order_id)}"
+    for order_id in ours.keys() & theirs.keys():
+        if ours[order_id] != theirs[order_id]:
+            yield f"12: {order_id} is booked {ours[order_id]}, charged {theirs[order_id]}"
+
+
+def _nothing_is_forgotten(terms: CollectionTerms, now: datetime) -> Iterator[str]:
+    """Promise 12: whatever runs is paid, past due inside its grace, or waits for the merchant."""
+    today = terms.charging_day(now)
+    pending = select(PaymentAttempt.order_id).where(PaymentAttempt.status == AttemptStatus.PENDING)
+    for order_id in db.session.scalars(pending):
+        yield f"12: {order_id} is pending after a clean run"
+    for subscription in db.session.scalars(select(Subscription)):
+        if not subscription.is_running or subscription.is_held:
+            continue
+        name = f"subscription {subscription.id}"
+        if subscription.ends_at is not None:
+            if subscription.ends_at <= now:
+                yield f"12: {name} has not ended"
+        elif subscription.is_past_due:
+            if subscription.grace_ends_on is None or subscription.grace_ends_on <= today:
+                yield f"12: {name} is past due beyond its grace"
+        elif subscription.next_charge_on is None or subscription.next_charge_on <= today:
+            yield f"12: {name} is active and was not charged, due {subscription.next_charge_on}"
+
+
+def _invoices() -> Sequence[Invoice]:
+    query = select(Invoice).options(
+        selectinload(Invoice.attempts).selectinload(PaymentAttempt.requests),
+        selectinload(Invoice.subscription),
+    )
+    return db.session.scalars(query.order_by(Invoice.id)).all()
+
+
+def _by_subscription(invoices: Sequence[Invoice]) -> dict[int, list[Invoice]]:
+    found: defaultdict[int, list[Invoice]] = defaultdict(list)
+    for invoice in invoices:
+        found[invoice.subscription_id].append(invoice)
+    return found
+
+
+def _is_waived(invoice: Invoice) -> bool:
+    """Test whether the merchant gave this period away: void, and the next ones go on."""
+    return invoice.status is InvoiceStatus.VOID and (
+        invoice.subscription.period_no >= invoice.period_no
+        and invoice.subscription.term_no == invoice.term_no
+    )

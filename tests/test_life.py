@@ -1,0 +1,234 @@
+"""A customer, a card, Toss and time do what they like in any order; no promise is broken."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from billing import BillingError
+from billing.cancel import resume, schedule_cancellation
+from billing.change_card import start_card_change
+from billing.subscribe import Agreement, authorize_checkout, finish_checkout, start_checkout
+from chaos.promises import Charged, broken
+from gateways.fake import FakeGateway
+from gateways.payment import (
+    BillingKeyRejected,
+    CardDeclined,
+    OutcomeUnknown,
+    PaymentGatewayError,
+    RequestRejected,
+)
+from models import Plan, Product, Quote, Subscription, User, db
+from models.user import Role
+from rules.collection_terms import CollectionTerms
+from rules.periods import Interval
+from tests.conftest import empty_tables
+from timetable import EVERYTHING, Run
+
+START = datetime(2027, 12, 31, 2, 0, tzinfo=UTC)
+TERMS = CollectionTerms()
+AGREED = Agreement("recurring", "1", "동의합니다", "terms", "<p>약관</p>")
+REFUSALS = [
+    CardDeclined("REJECT_CARD_PAYMENT"),
+    CardDeclined("EXCEED_MAX_AMOUNT"),
+    BillingKeyRejected("INVALID_STOPPED_CARD"),
+    BillingKeyRejected("REJECT_CARD_COMPANY"),
+    RequestRejected("UNAUTHORIZED_KEY", key_pair=True),
+    OutcomeUnknown("PROVIDER_ERROR", transient=True),
+    OutcomeUnknown("UNKNOWN_PAYMENT_ERROR"),
+]
+PEOPLE = st.integers(0, 1)
+EXAMPLES = int(os.environ.get("LIFE_EXAMPLES", "40"))
+"""How many lives are lived; each is a list of 30 events."""
+
+
+class Life(RuleBasedStateMachine):
+    """Two customers with a monthly and a yearly plan, for some years."""
+
+    app: Flask
+    empty: staticmethod
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.empty()
+        self.now = START
+        self.gateway = FakeGateway()
+        self.app.extensions["payment_gateway"] = self.gateway
+        self.vault = self.app.extensions["vault"]
+        with self.app.app_context():
+            product = Product(slug="dalbit", name="달빛서재", description="책")
+            plans = [_plan(product, Interval.MONTH), _plan(product, Interval.YEAR)]
+            people = [_person(number) for number in range(2)]
+            db.session.add_all([*plans, *people])
+            db.session.commit()
+            self.plan_ids = [plan.id for plan in plans]
+            self.user_ids = [user.id for user in people]
+
+    @rule(who=PEOPLE)
+    def subscribe(self, who: int) -> None:
+        with self.app.app_context():
+            user = db.session.get_one(User, self.user_ids[who])
+            plan = db.session.get_one(Plan, self.plan_ids[who])
+            quote = Quote.open_for(user, plan, now=self.now)
+            db.session.flush()
+            self._try(
+                lambda: self._come_back(
+                    user,
+                    start_checkout(
+                        user=user,
+                        quote=quote,
+                        agreements=[AGREED],
+                        address="127.0.0.1",
+                        now=self.now,
+                    ).id,
+                )
+            )
+
+    @rule(who=PEOPLE)
+    def change_card(self, who: int) -> None:
+        with self.app.app_context():
+            user = db.session.get_one(User, self.user_ids[who])
+            live = Subscription.latest_for(user.id)
+            if live is not None:
+                self._try(
+                    lambda: self._come_back(
+                        user,
+                        start_card_change(user=user, subscription_id=live.id, now=self.now).id,
+                    )
+                )
+
+    @rule(who=PEOPLE)
+    def cancel(self, who: int) -> None:
+        self._on_subscription(who, schedule_cancellation)
+
+    @rule(who=PEOPLE)
+    def resume(self, who: int) -> None:
+        self._on_subscription(who, resume)
+
+    @rule(refusal=st.sampled_from(REFUSALS))
+    def decline_next(self, refusal: PaymentGatewayError) -> None:
+        self.gateway.fail_next("charge", refusal)
+
+    @rule(operation=st.sampled_from(["charge", "issue_billing_key", "find_order"]))
+    def lose_next_answer(self, operation: str) -> None:
+        self.gateway.lose_next(operation)  # type: ignore[arg-type]
+
+    @rule(operation=st.sampled_from(["charge", "issue_billing_key", "delete_billing_key"]))
+    def lose_next_request(self, operation: str) -> None:
+        self.gateway.lose_before(operation)  # type: ignore[arg-type]
+
+    @rule(hours=st.sampled_from([1, 5, 24, 72, 24 * 8, 24 * 30, 24 * 100]))
+    def pass_time(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+        self.gateway.now = self.now
+
+    @rule(days=st.integers(1, 40))
+    def live_on(self, days: int) -> None:
+        for _ in range(days):
+            self.pass_time(24)
+            self.run()
+
+    @rule()
+    def run(self) -> None:
+        summary = Run(self.app, time=lambda: self.now, workers=1).do(EVERYTHING)
+        assert not summary.failed, summary.failed
+
+    @invariant()
+    def no_promise_is_broken(self) -> None:
+        with self.app.app_context():
+            assert self._broken(is_settled=False) == []
+
+    def teardown(self) -> None:
+        """Let Toss answer again, and look once more after some quiet runs."""
+        self.gateway._faults.clear()
+        for _ in range(4):
+            self.now += timedelta(minutes=15)
+            self.gateway.now = self.now
+            self.run()
+        with self.app.app_context():
+            assert self._broken(is_settled=True) == []
+
+    def _broken(self, *, is_settled: bool) -> list[str]:
+        charged = [
+            Charged(paid.order_id, paid.total_won, paid.balance_won, "")
+            for paid in self.gateway.payments
+        ]
+        return broken(charged, terms=TERMS, now=self.now, is_settled=is_settled)
+
+    def _come_back(self, user: User, checkout_id: str) -> None:
+        auth_key = self.gateway.register(user.customer_key)
+        authorize_checkout(
+            checkout_id=checkout_id, auth_key=auth_key, vault=self.vault, now=self.now
+        )
+        finish_checkout(
+            checkout_id=checkout_id,
+            gateway=self.gateway,
+            vault=self.vault,
+            terms=TERMS,
+            now=self.now,
+        )
+
+    def _on_subscription(self, who: int, act: Callable[..., object]) -> None:
+        with self.app.app_context():
+            live = Subscription.latest_for(self.user_ids[who])
+            if live is not None:
+                self._try(
+                    lambda: act(subscription_id=live.id, actor_id=self.user_ids[who], now=self.now)
+                )
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except (BillingError, PaymentGatewayError):
+            db.session.rollback()
+
+
+def _plan(product: Product, interval: Interval) -> Plan:
+    return Plan(
+        product=product,
+        slug=f"premium-{interval}",
+        name=f"프리미엄 {interval}",
+        summary="글",
+        description="글",
+        features="글",
+        price_won=9900 if interval is Interval.MONTH else 99_000,
+        interval=interval,
+    )
+
+
+def _person(number: int) -> User:
+    return User(
+        email=f"reader{number}@example.com",
+        name="김하나",
+        role=Role.CUSTOMER,
+        password_hash="x",
+        created_at=START,
+        password_changed_at=START,
+    )
+
+
+def test_any_order_of_events_keeps_every_promise(app):
+    def empty() -> None:
+        with app.app_context():
+            empty_tables()
+
+    case = type("Case", (Life,), {"app": app, "empty": staticmethod(empty)})
+    run_state_machine_as_test(
+        case,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize="LIFE_EXAMPLES" not in os.environ,
+        ),
+    )
