@@ -43,6 +43,7 @@ from rules.collection_terms import CollectionTerms
 log = logging.getLogger("shop.billing")
 
 FIRST_LOOK_UP = timedelta(seconds=10)
+"""How long after a lost answer Toss is asked about the order; never longer than one time-out."""
 
 
 class NothingToCollect(BillingError):
@@ -102,7 +103,8 @@ def send(
     )
     time_limit = timedelta(seconds=gateway.timeout_seconds)
     attempt.note_sending(
-        look_up_at=now + time_limit + FIRST_LOOK_UP, resend_after=now + 2 * time_limit
+        look_up_at=now + time_limit + min(FIRST_LOOK_UP, time_limit),
+        resend_after=now + 2 * time_limit,
     )
     db.session.flush()
     sending_id = sending.id
@@ -255,7 +257,8 @@ def _settle_refusal(
     )
     if attempt.is_pending:
         if isinstance(error, OutcomeUnknown):
-            attempt.look_up_again(at=now + FIRST_LOOK_UP)
+            time_limit = timedelta(seconds=gateway.timeout_seconds)
+            attempt.look_up_again(at=now + min(FIRST_LOOK_UP, time_limit))
         else:
             _refuse(attempt, error, gateway=gateway, terms=terms, now=now)
     db.session.commit()

@@ -33,7 +33,7 @@ def reconcile(
     if not attempt.is_pending:
         return attempt.invoice.payment
     order_id = attempt.order_id
-    attempt.look_up_again(at=now + _pause(attempt))
+    attempt.look_up_again(at=now + _pause(attempt, gateway))
     db.session.commit()
 
     answer = gateway.find_order(order_id)
@@ -44,9 +44,8 @@ def reconcile(
     return send(attempt_id=attempt_id, gateway=gateway, vault=vault, terms=terms, now=now)
 
 
-def _pause(attempt: PaymentAttempt) -> timedelta:
-    looks = len(attempt.requests)
-    return timedelta(seconds=min(20 * 2**looks, 600))
+def _pause(attempt: PaymentAttempt, gateway: PaymentGateway) -> timedelta:
+    return timedelta(seconds=min(gateway.timeout_seconds / 3 * 2 ** len(attempt.requests), 600))
 
 
 def _prepare_resend(attempt_id: int, *, gateway: PaymentGateway, now: datetime) -> bool:

@@ -128,7 +128,7 @@ class ConsoleMailbox:
         message = message_for(mail, self._author)
         lines = f"To: {message['To']}\nSubject: {mail.subject}\n\n{mail.text.rstrip()}\n"
         rule = "-" * 72
-        stream = self._stream or sys.stdout
+        stream = self._stream or sys.stderr
         stream.write(f"{rule}\n{lines}{rule}\n")
         stream.flush()
 

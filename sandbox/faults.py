@@ -1,6 +1,7 @@
 """Disturb what passes over the wire, as a test asks."""
 
 import json
+import secrets
 import threading
 from dataclasses import asdict, dataclass
 
@@ -14,7 +15,10 @@ KINDS = ("hang", "lost", "status", "code", "mismatch", "garbage")
 
 @dataclass
 class Fault:
-    """One kind of trouble; `times` is how often it still strikes, None for always."""
+    """One kind of trouble; `times` is how often it still strikes, None for always.
+
+    `chance` is how likely it strikes a call, from 0 to 1.
+    """
 
     operation: str
     kind: str
@@ -22,12 +26,19 @@ class Fault:
     status: int = 503
     code: str = ""
     times: int | None = None
+    chance: float = 1.0
 
     def __post_init__(self) -> None:
         if self.operation not in OPERATIONS or self.kind not in KINDS:
             raise ValueError("operation or kind is unknown")
+        if not 0 < self.chance <= 1:
+            raise ValueError("chance is from 0 to 1")
         if self.kind == "code" and self.code not in CODES:
             raise ValueError("code is unknown")
+
+    def strikes(self) -> bool:
+        """Throw the dice."""
+        return self.chance == 1 or secrets.SystemRandom().random() < self.chance
 
 
 class Faults:
@@ -54,7 +65,7 @@ class Faults:
         """Return the fault that strikes this call, and count it."""
         with self._changed:
             for fault in self._faults:
-                if fault.operation in (operation, "any") and fault.times != 0:
+                if fault.operation in (operation, "any") and fault.times != 0 and fault.strikes():
                     if fault.times is not None:
                         fault.times -= 1
                     return fault

@@ -284,7 +284,7 @@ def test_the_console_shows_what_a_person_would_read():
 def test_a_console_of_its_own_needs_no_stream(capsys):
     open_mailbox("console:", SENDER).send(MAIL)
 
-    assert MAIL.subject in capsys.readouterr().out
+    assert MAIL.subject in capsys.readouterr().err
 
 
 def test_no_mail_is_logged(smtp_url, caplog):

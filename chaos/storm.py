@@ -1,0 +1,317 @@
+"""A shop whose workers are killed and whose Toss misbehaves, day after day on the test clock.
+
+Real processes, a real database, the sandbox over HTTP. Customers come, change cards and leave
+meanwhile. What is left afterwards is held against the promises.
+"""
+
+import json
+import random
+import secrets
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+from flask import Flask
+from sqlalchemy import select, text
+
+import clock
+import config
+from app import create_app
+from billing import BillingError
+from billing.cancel import resume, schedule_cancellation
+from billing.change_card import start_card_change
+from billing.subscribe import Agreement, authorize_checkout, finish_checkout, start_checkout
+from bin.service import ROOT, Service
+from bin.shop import Shop
+from chaos.promises import Charged, broken
+from gateways.payment import PaymentGatewayError
+from gateways.sandbox_clock import set_sandbox_clock
+from models import Plan, Quote, ShopClock, Subscription, User, db
+from models.user import Role
+from rules.collection_terms import CollectionTerms
+from rules.periods import seoul_date, seoul_instant
+
+TIMEOUT = 1.0
+AGREED = Agreement("recurring", "1", "동의합니다", "terms", "<p>약관</p>")
+CARDS = ["works"] * 12 + ["works-check", "no-funds", "never", "limit"]
+TROUBLE: list[dict[str, Any]] = [
+    {"operation": "charge", "kind": "lost", "chance": 0.08},
+    {"operation": "charge", "kind": "hang", "seconds": 2.5, "chance": 0.02},
+    {"operation": "charge", "kind": "status", "status": 500, "chance": 0.04},
+    {"operation": "charge", "kind": "garbage", "chance": 0.04},
+    {"operation": "charge", "kind": "code", "code": "REJECT_CARD_PAYMENT", "chance": 0.06},
+    {"operation": "charge", "kind": "code", "code": "REJECT_CARD_COMPANY", "chance": 0.02},
+    {"operation": "charge", "kind": "code", "code": "INVALID_STOPPED_CARD", "chance": 0.01},
+    {"operation": "charge", "kind": "code", "code": "PROVIDER_ERROR", "chance": 0.03},
+    {"operation": "issue", "kind": "lost", "chance": 0.05},
+    {"operation": "lookup", "kind": "status", "status": 502, "chance": 0.08},
+    {"operation": "lookup", "kind": "lost", "chance": 0.04},
+    {"operation": "delete", "kind": "status", "status": 500, "chance": 0.1},
+    {"operation": "any", "kind": "hang", "seconds": 0.15, "chance": 0.15},
+]
+
+
+@dataclass
+class Outcome:
+    """What a storm did, which promises it broke, and which records failed in the last run."""
+
+    days: int = 0
+    kills: int = 0
+    subscriptions: dict[str, int] = field(default_factory=dict)
+    charges: int = 0
+    won: int = 0
+    seconds: float = 0.0
+    failed: dict[str, Any] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+
+class Storm:
+    """One shop under way; `weather` draws all chances, so that a storm has a name."""
+
+    def __init__(self, folder: Path, *, customers: int, seed: int) -> None:
+        self.shop = Shop(
+            folder,
+            {"TOSS_TIMEOUT": str(TIMEOUT), "MAIL_URL": "console:", "BILLING_RATE": "2000"},
+        )
+        self.weather = random.Random(seed)
+        self.outcome = Outcome()
+        self._customers = customers
+        self._workers = [self._worker(f"worker-{number}") for number in (1, 2)]
+        self._app: Flask | None = None
+        self._emails: list[str] = []
+
+    @property
+    def app(self) -> Flask:
+        """Return the shop as this process speaks to it, for what customers do."""
+        assert self._app is not None
+        return self._app
+
+    def __enter__(self) -> "Storm":
+        shop = self.shop
+        shop.flask("db", "upgrade")
+        shop.flask("catalog", "load", "demo/catalog.toml")
+        shop.sandbox.start()
+        shop.sandbox.wait_until_ready()
+        settings = {name: shop.env[name] for name in config.DEFAULTS if name in shop.env}
+        self._app = create_app(settings)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.stop()
+        clock.follow(None)
+        if self._app is not None:
+            with self._app.app_context():
+                db.session.remove()
+                db.engine.dispose()
+        self.shop.close()
+
+    def rage(self, *, days: int, kills: int, seconds_a_day: float) -> Outcome:
+        """Live through `days`, with at least so many kills, and return what came of it."""
+        started = time.monotonic()
+        for number in range(self._customers):
+            self._subscribe(f"reader-{number}@example.com")
+        for worker in self._workers:
+            worker.start()
+        self.shop.control.plant(TROUBLE)
+        end = seoul_instant(seoul_date(clock.now()) + timedelta(days=days))
+        day = 0
+        while day < days or self.outcome.kills < kills:
+            self._set_clock(min(clock.now() + timedelta(days=1), end) if day < days else end)
+            self._let_pass(seconds_a_day, wanted=kills * (day + 1) / days)
+            day += 1
+        self.outcome.days = days
+        self.shop.control.plant([])
+        self._clean_up()
+        self.outcome.seconds = round(time.monotonic() - started, 1)
+        return self.outcome
+
+    def _let_pass(self, seconds: float, *, wanted: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or self.outcome.kills < wanted - 3:
+            time.sleep(self.weather.uniform(0, 0.15))
+            if self.outcome.kills < wanted:
+                self._kill_one()
+            with suppress(BillingError, PaymentGatewayError):
+                self._somebody_acts()
+
+    def _kill_one(self) -> None:
+        worker = self.weather.choice(self._workers)
+        if worker.is_alive() and any("worker ready" in line for line in list(worker.lines)):
+            time.sleep(self.weather.uniform(0, 0.8))
+            worker.kill()
+            self.outcome.kills += 1
+            worker.start()
+        elif not worker.is_alive():
+            worker.start()
+
+    def _somebody_acts(self) -> None:
+        act = self.weather.choices(
+            [self._come, self._change_card, self._leave, self._stay], weights=[2, 4, 1, 1]
+        )[0]
+        with self.app.app_context():
+            try:
+                act()
+            finally:
+                db.session.rollback()
+
+    def _come(self) -> None:
+        if len(self._emails) < 2 * self._customers:
+            self._subscribe(f"late-{len(self._emails)}@example.com")
+
+    def _change_card(self) -> None:
+        subscription, user = self._somebody()
+        checkout = start_card_change(user=user, subscription_id=subscription.id, now=clock.now())
+        self._come_back(user, checkout.id)
+
+    def _leave(self) -> None:
+        subscription, user = self._somebody()
+        schedule_cancellation(subscription_id=subscription.id, actor_id=user.id, now=clock.now())
+
+    def _stay(self) -> None:
+        subscription, user = self._somebody()
+        resume(subscription_id=subscription.id, actor_id=user.id, now=clock.now())
+
+    def _somebody(self) -> tuple[Subscription, User]:
+        user = User.with_email(self.weather.choice(self._emails))
+        assert user is not None
+        subscription = Subscription.latest_for(user.id)
+        if subscription is None:
+            raise BillingError
+        return subscription, user
+
+    def _subscribe(self, email: str) -> None:
+        now = clock.now()
+        with self.app.app_context():
+            user = User(
+                email=email,
+                name="김하나",
+                role=Role.CUSTOMER,
+                password_hash="nobody logs in",
+                created_at=now,
+                password_changed_at=now,
+            )
+            db.session.add(user)
+            plans = db.session.scalars(select(Plan).order_by(Plan.id)).all()
+            quote = Quote.open_for(user, self.weather.choice(plans), now=now)
+            db.session.commit()
+            self._emails.append(email)
+            checkout = start_checkout(
+                user=user, quote=quote, agreements=[AGREED], address="127.0.0.1", now=now
+            )
+            with suppress(BillingError, PaymentGatewayError):
+                self._come_back(user, checkout.id)
+
+    def _come_back(self, user: User, checkout_id: str) -> None:
+        extensions = self.app.extensions
+        auth_key = self._register(user)
+        vault = extensions["vault"]
+        now = clock.now()
+        authorize_checkout(checkout_id=checkout_id, auth_key=auth_key, vault=vault, now=now)
+        if self.weather.random() < 0.5:
+            return  # The browser is closed: a worker must finish what the customer began.
+        finish_checkout(
+            checkout_id=checkout_id,
+            gateway=extensions["payment_gateway"],
+            vault=vault,
+            terms=extensions["collection_terms"],
+            now=now,
+        )
+
+    def _register(self, user: User) -> str:
+        window = {
+            "clientKey": config.SANDBOX_CLIENT_KEY,
+            "customerKey": user.customer_key,
+            "customerName": user.name,
+            "customerEmail": user.email,
+            "successUrl": f"{self.shop.url}/success",
+            "failUrl": f"{self.shop.url}/fail",
+            "windowTarget": "self",
+        }
+        sandbox = self.shop.sandbox_url
+        headers = {"Origin": self.shop.url}
+        opened = requests.post(
+            f"{sandbox}/window/billing", json=window, headers=headers, timeout=30
+        ).json()
+        sent_back = requests.post(
+            sandbox + opened["path"],
+            data={"card": self.weather.choice(CARDS), "identity": "000000"},
+            allow_redirects=False,
+            timeout=30,
+        )
+        found = sent_back.headers["Location"].partition("authKey=")[2].partition("&")[0]
+        return found or secrets.token_urlsafe(20)
+
+    def _set_clock(self, moment: datetime) -> None:
+        with self.app.app_context():
+            ShopClock.set_ahead(moment - clock.real_now())
+            db.session.commit()
+        clock.read_again()
+        set_sandbox_clock(self.shop.env["SANDBOX_CONTROL_URL"], moment)
+
+    def _clean_up(self) -> None:
+        """Stop the workers, let the timers of the wire run out, and do one quiet run."""
+        for worker in self._workers:
+            worker.kill()
+        self._let_timers_run_out()
+        self._run_once()
+        with self.app.app_context():
+            terms: CollectionTerms = self.app.extensions["collection_terms"]
+            charged = charged_by(self.shop)
+            self.outcome.charges = len(charged)
+            self.outcome.won = sum(payment.balance_won for payment in charged)
+            self.outcome.broken = broken(
+                charged, terms=terms, now=clock.now(), is_settled=True, slack=timedelta(days=1)
+            )
+            for subscription in db.session.scalars(select(Subscription)):
+                name = "held" if subscription.is_held else str(subscription.status)
+                counts = self.outcome.subscriptions
+                counts[name] = counts.get(name, 0) + 1
+
+    def _let_timers_run_out(self) -> None:
+        with self.app.app_context():
+            for statement in (
+                "UPDATE payment_attempt SET next_look_up_at = created_at, resend_after = created_at"
+                " WHERE status = 'pending'",
+                "UPDATE checkout SET leased_until = NULL, next_issue_at = NULL"
+                " WHERE status = 'authorized'",
+                "UPDATE billing_key SET next_revocation_at = NULL",
+            ):
+                db.session.execute(text(statement))
+            db.session.commit()
+
+    def _run_once(self) -> None:
+        command = [sys.executable, "-m", "flask", "billing", "run", "--json"]
+        ran = subprocess.run(
+            command, cwd=ROOT, env=self.shop.env, capture_output=True, text=True, timeout=300
+        )
+        failed = json.loads(ran.stdout or "{}").get("failed", {"run": ran.stderr[-2000:]})
+        self.outcome.failed = failed
+
+    def _worker(self, name: str) -> Service:
+        command = [sys.executable, "-m", "flask", "billing", "work"]
+        return Service(
+            name,
+            [*command, "--workers", "3", "--pause", "0.05"],
+            ready="worker ready",
+            environ=self.shop.env,
+        )
+
+
+def charged_by(shop: Shop) -> list[Charged]:
+    """Return every payment that the sandbox's ledger holds."""
+    return [
+        Charged(
+            order_id=row["order_id"],
+            won=row["total_amount"],
+            balance_won=row["balance_amount"],
+            billing_key=row["billing_key"],
+        )
+        for row in shop.control.ledger()["payments"]
+    ]
