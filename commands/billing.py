@@ -19,6 +19,7 @@ from billing import BillingError
 from billing.audit import audit
 from billing.resolve import Decision, resolve
 from gateways.pace import Pace
+from gateways.payment import PaymentGatewayError
 from models import ArmedHost, AuditEntry, db
 from timetable import EVERYTHING, LOST_ANSWERS, Job, Run, Summary, strain_of
 
@@ -99,16 +100,21 @@ def audit_billing(start: datetime, end: datetime, as_json: bool) -> None:
     "decision",
     type=click.Choice([decision.value for decision in Decision]),
     required=True,
-    help="charge-again: no money moved, or it went back. waive: nothing more is asked for.",
+    help="Where Toss holds no money of it: charge again, or give the period away.",
 )
 def resolve_attempt(order_id: str, decision: str) -> None:
-    """Decide about an order that was set aside, after a look into Toss's back office."""
-    terms = current_app.extensions["collection_terms"]
+    """Decide about an order that was set aside; Toss is asked first and never charged twice."""
     try:
-        resolve(order_id=order_id, decision=Decision(decision), terms=terms, now=clock.now())
-    except BillingError as refusal:
+        resolve(
+            order_id=order_id,
+            decision=Decision(decision),
+            gateway=current_app.extensions["payment_gateway"],
+            terms=current_app.extensions["collection_terms"],
+            now=clock.now(),
+        )
+    except (BillingError, PaymentGatewayError) as refusal:
         raise click.ClickException(f"{order_id}: {refusal}") from None
-    click.echo(f"{order_id}: {decision}")
+    click.echo(f"{order_id}: done")
 
 
 @billing.command("arm")

@@ -181,6 +181,14 @@ class PaymentAttempt(Model):
         self.failure_code = code[:100]
         self.failure_message = message[:500]
 
+    def take_up_again(self, *, now: datetime) -> None:
+        """Settle anew what was set aside: Toss has its money."""
+        if not self.is_set_aside:
+            raise InvalidTransition(f"attempt {self.id} is {self.status}, not set aside")
+        self.status = AttemptStatus.PENDING
+        self.settled_at = None
+        self.next_look_up_at = now
+
     def give_up(self, *, now: datetime) -> None:
         """Note that the merchant found no money moved, or gave it back."""
         if not self.is_set_aside:

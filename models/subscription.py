@@ -391,8 +391,11 @@ class Subscription(Model):
         self.next_charge_on = None
         self.held_since = now
 
-    def release(self, *, charge_on: date) -> None:
-        """Go on after the merchant's decision; one canceled meanwhile is not charged."""
+    def release(self, *, charge_on: date | None) -> None:
+        """Go on after the merchant's decision; one canceled meanwhile is not charged.
+
+        Without a day, an attempt is in flight again.
+        """
         self._must_run()
         self.held_since = None
         self.next_charge_on = None if self.is_canceling else charge_on

@@ -9,7 +9,7 @@ from billing.dun import lapse
 from billing.probe import probe
 from billing.reconcile import reconcile
 from billing.renew import renew
-from billing.resolve import Decision, NotSetAside, resolve
+from billing.resolve import Decision, MoneyIsHeld, NotSetAside, resolve
 from gateways.payment import (
     BillingKeyRejected,
     CardDeclined,
@@ -299,29 +299,85 @@ def test_a_charge_that_differs_is_set_aside_with_the_access_kept(sub, charge, ga
     assert charge(DUE + DAY) is None
 
 
-def test_the_merchant_may_have_a_set_aside_order_charged_again(sub, charge, gateway):
+@pytest.fixture
+def decide(gateway, sub_id):
+    """Resolve the newest order as the merchant decides."""
+
+    def now(decision, at):
+        newest = select(PaymentAttempt.order_id).order_by(PaymentAttempt.id.desc()).limit(1)
+        resolve(
+            order_id=db.session.scalars(newest).one(),
+            decision=decision,
+            gateway=gateway,
+            terms=TERMS,
+            now=at,
+        )
+
+    return now
+
+
+def test_the_merchant_may_have_a_set_aside_order_charged_again(sub, charge, gateway, decide):
     gateway.fail_next("charge", RequestRejected("INVALID_ORDER_NAME"))
     charge(DUE)
-    [_, attempt] = db.session.scalars(select(PaymentAttempt).order_by(PaymentAttempt.id))
 
-    resolve(order_id=attempt.order_id, decision=Decision.CHARGE_AGAIN, terms=TERMS, now=DUE + DAY)
+    decide(Decision.CHARGE_AGAIN, DUE + DAY)
     charge(DUE + DAY)
 
     assert sub().is_active and not sub().is_held
     assert sub().paid_until_on == date(2027, 1, 20)
 
 
-def test_the_merchant_may_waive_a_set_aside_order(sub, charge, gateway):
-    gateway.answer_next("charge", total_won=990)
+def test_the_merchant_may_waive_a_set_aside_order(sub, charge, gateway, decide):
+    gateway.fail_next("charge", RequestRejected("INVALID_ORDER_NAME"))
     charge(DUE)
-    [_, attempt] = db.session.scalars(select(PaymentAttempt).order_by(PaymentAttempt.id))
 
-    resolve(order_id=attempt.order_id, decision=Decision.WAIVE, terms=TERMS, now=DUE + DAY)
+    decide(Decision.WAIVE, DUE + DAY)
 
     assert not sub().is_held
     assert sub().next_charge_on == date(2027, 1, 20)
+    assert len(gateway.payments) == 1
     with pytest.raises(NotSetAside):
-        resolve(order_id=attempt.order_id, decision=Decision.WAIVE, terms=TERMS, now=DUE + DAY)
+        decide(Decision.WAIVE, DUE + DAY)
+
+
+@pytest.mark.parametrize("decision", Decision)
+def test_money_that_toss_holds_is_booked_and_not_charged_again(
+    sub, charge, gateway, decide, decision
+):
+    gateway.answer_next("charge", total_won=990)
+    charge(DUE)
+
+    decide(decision, DUE + DAY)
+
+    assert not sub().is_held
+    assert sub().paid_until_on == date(2027, 1, 20)
+    assert charge(DUE + DAY) is None
+    assert len(gateway.payments) == 2
+    assert len(sub().invoices[-1].attempts) == 1
+    assert sub().invoices[-1].is_paid
+
+
+def test_another_sum_that_toss_holds_must_be_canceled_there_first(sub, charge, gateway, decide):
+    gateway.answer_next("charge", total_won=990)
+    charge(DUE)
+    gateway.answer_next("find_order", total_won=990)
+
+    with pytest.raises(MoneyIsHeld):
+        decide(Decision.CHARGE_AGAIN, DUE + DAY)
+
+    assert sub().is_held
+    assert charge(DUE + DAY) is None
+
+
+def test_an_order_that_nobody_knows_is_not_resolved(gateway):
+    with pytest.raises(NotSetAside):
+        resolve(
+            order_id="sub1-unknown",
+            decision=Decision.WAIVE,
+            gateway=gateway,
+            terms=TERMS,
+            now=DUE,
+        )
 
 
 # -- a refused pair of keys --------------------------------------------------------------------
