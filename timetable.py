@@ -126,17 +126,10 @@ class Run:
         return summary
 
     def _records(self, job: Job) -> Iterator[Any]:
-        after = None
-        while not self._stop.is_set():
-            with self._app.app_context():
-                rows = job.due(self._time(), after, BATCH)
-            for row in rows:
-                if self._stop.is_set():
-                    return
-                yield row[-1]
-            if len(rows) < BATCH:
+        for record in records(job, self._time, self._app):
+            if self._stop.is_set():
                 return
-            after = rows[-1]
+            yield record
 
     def _gather(
         self, summary: Summary, job: Job, under_way: dict[Future[str], Any], *, all_of_them: bool
@@ -158,15 +151,34 @@ class Run:
                 break
         if self._stop.is_set():
             return "stopped"
-        started = time.monotonic()
-        outcome, error = act(self._app, job, record, self._time())
-        if job.asks_toss:
-            lost = isinstance(error, OutcomeUnknown) and not error.transient
-            is_strained = lost and error is not None and error.code != "set_aside"
-            pause = self._strain.note(answered=not is_strained, seconds=time.monotonic() - started)
-            if pause:
-                log.error("Toss answers badly: nothing is sent for %d seconds", pause)
-        return outcome
+        return act_once(self._app, job, record, self._time(), self._strain)
+
+
+def records(job: Job, time: Callable[[], datetime], app: Flask) -> Iterator[Any]:
+    """Yield the ids of all that is due, read in batches by key."""
+    after = None
+    while True:
+        with app.app_context():
+            rows = job.due(time(), after, BATCH)
+        for row in rows:
+            yield row[-1]
+        if len(rows) < BATCH:
+            return
+        after = rows[-1]
+
+
+def act_once(app: Flask, job: Job, record: Any, now: datetime, strain: Strain) -> str:
+    """Do one record of a job and tell `strain` how Toss answered; return what came of it."""
+    started = time.monotonic()
+    outcome, error = act(app, job, record, now)
+    if job.asks_toss:
+        is_lost = isinstance(error, OutcomeUnknown) and not (
+            error.transient or error.code == "set_aside"
+        )
+        pause = strain.note(answered=not is_lost, seconds=time.monotonic() - started)
+        if pause:
+            log.error("Toss answers badly: nothing is sent for %d seconds", pause)
+    return outcome
 
 
 def strain_of(app: Flask) -> Strain:

@@ -1,6 +1,10 @@
 """What a customer does in a browser on the way to a subscription."""
 
 import secrets
+from collections.abc import Callable
+from threading import Event
+from time import monotonic
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -29,3 +33,11 @@ def tick_consents(page: Page) -> None:
 def heading(page: Page, text: str) -> None:
     """Wait for the page with this heading."""
     expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=30_000)
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 90) -> None:
+    """Return once the condition holds."""
+    end = monotonic() + seconds
+    while not condition():
+        assert monotonic() < end, "it did not come about in time"
+        Event().wait(0.2)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from time import monotonic
 from typing import Any
 
@@ -10,15 +9,9 @@ import pytest
 
 from bin.customer import Customer
 from bin.shop import Shop
+from tests.e2e.steps import wait_until
 
 pytestmark = pytest.mark.e2e
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 90) -> None:
-    end = monotonic() + seconds
-    while not condition():
-        assert monotonic() < end, "it did not come about in time"
-        Event().wait(0.2)
 
 
 def charges(shop: Shop, customer: Customer) -> list[Any]:
