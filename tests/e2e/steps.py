@@ -41,3 +41,20 @@ def wait_until(condition: Callable[[], Any], seconds: float = 90) -> None:
     while not condition():
         assert monotonic() < end, "it did not come about in time"
         Event().wait(0.2)
+
+
+def card_window(page: Page) -> Any:
+    """Return the card window: a frame of the page on a desk, the whole window on a phone."""
+    if page.viewport_size and page.viewport_size["width"] < 768:
+        page.wait_for_url("**/window/billing/**")
+        return page
+    return page.frame_locator("iframe[src*='/window/billing/']")
+
+
+def register(page: Page, card: str) -> None:
+    """Order, and register this card in the window."""
+    page.get_by_role("button", name=START).click()
+    window = card_window(page)
+    window.locator(f"#card-{card}").check()
+    window.locator("[name=identity]").fill("000000")
+    window.get_by_role("button", name="카드 등록하기").click()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bin.shop import Shop
-from tests.e2e.steps import START, heading, sign_up, tick_consents
+from tests.e2e.steps import START, card_window, heading, register, sign_up, tick_consents
 
 pytestmark = pytest.mark.e2e
 
@@ -22,22 +22,6 @@ def order_page(page: Page, shop: Shop) -> Page:
     sign_up(page)
     tick_consents(page)
     return page
-
-
-def card_window(page: Page) -> Any:
-    """Return the card window: a frame of the page on a desk, the whole window on a phone."""
-    if page.viewport_size and page.viewport_size["width"] < 768:
-        page.wait_for_url("**/window/billing/**")
-        return page
-    return page.frame_locator("iframe[src*='/window/billing/']")
-
-
-def register(page: Page, card: str) -> None:
-    page.get_by_role("button", name=START).click()
-    window = card_window(page)
-    window.locator(f"#card-{card}").check()
-    window.locator("[name=identity]").fill("000000")
-    window.get_by_role("button", name="카드 등록하기").click()
 
 
 def charges_of(shop: Shop, page: Page) -> list[Any]:
