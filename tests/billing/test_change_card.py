@@ -76,6 +76,7 @@ def test_the_new_card_replaces_the_old_and_charges_nothing(sub, change, gateway,
     assert sub().billing_key_id != old
     assert db.session.get_one(BillingKey, old).status is BillingKeyStatus.REVOKING
     assert len(gateway.payments) == 1
+    assert sub().next_charge_on == date(2026, 12, 20), "no day earlier than before"
     assert checkout.auth_key_ciphertext is None
     kinds = [notice.kind for notice in db.session.scalars(select(Notice).order_by(Notice.id))]
     assert kinds[-1] is NoticeKind.CARD_CHANGED

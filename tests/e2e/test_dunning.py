@@ -139,7 +139,7 @@ def test_to_the_end(page: Page, shop: Shop, reader: str, screenshot: Callable[[s
         if left:
             assert f"{written(declined + timedelta(days=min(left)))}에 다시 결제해요" in said, day
         else:
-            assert "이 카드로는 더 결제할 수 없어요" in said, day
+            assert "이 카드로는 더 결제하지 않아요" in said, day
         tried = 1 + sum(one <= day for one in retries)
         assert notices(shop).count("renewal_failed") == tried, day
     screenshot("last-day")

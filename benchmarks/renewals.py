@@ -1,0 +1,322 @@
+"""How fast a run charges, what a charge costs, how due work is found among many, and memory.
+
+Each measurement has a process of its own. Toss is the sandbox, which answers after 300 ms.
+"""
+
+import resource
+import secrets
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import requests
+from flask import Flask
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+
+import config
+from app import create_app
+from bin.shop import Shop
+from models import AuditEntry, BillingKey, Plan, Quote, Subscription, User, db
+from models.user import Role
+from timetable import RENEWALS, Job, Run
+
+SECONDS = 0.3
+NOW = datetime(2027, 1, 4, 3, 0, tzinfo=UTC)
+DUE_ON = date(2027, 1, 4)
+ENOUGH = 12.0
+"""How many seconds the charging of one measurement should take."""
+RATE_GOAL, CPU_GOAL, FIND_GOAL, MEMORY_GOAL = 0.9, 2.0, 1.5, 1.2
+FEW, MANY, DUE = 10_000, 1_000_000, 1_000
+
+
+def run() -> Iterator[dict[str, Any]]:
+    """Measure the rate and the cost of charging, then finding and memory on a large table."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        shop = Shop(Path(folder), {"BILLING_RATE": "10000"})
+        try:
+            shop.flask("db", "upgrade")
+            shop.flask("catalog", "load", "demo/catalog.toml")
+            shop.sandbox.start()
+            shop.sandbox.wait_until_ready()
+            shop.control.plant([{"operation": "charge", "kind": "hang", "seconds": SECONDS}])
+            ledger = Path(folder) / "sandbox.sqlite"
+            for workers in (4, 16, 32, 64):
+                yield from _charging(shop, ledger, workers)
+            yield _memory(shop)
+            if shop.database_url.startswith("postgresql"):
+                yield _finding(shop)
+        finally:
+            shop.close()
+
+
+def _charging(shop: Shop, ledger: Path, workers: int) -> Iterator[dict[str, Any]]:
+    count = int(min(workers, 32) / SECONDS * ENOUGH)
+    settings = _settings(shop)
+    _alone(add_due, settings, str(ledger), count)
+    charged, seconds, cpu = _alone(charge_due, settings, workers)
+    assert charged == count, f"{charged} of {count} were charged"
+    _, _, bare_cpu = _alone(bare_loop, settings, workers, min(count, 400))
+    rate, floor = count / seconds, workers / SECONDS
+    is_promised = workers <= 16
+    yield {
+        "bench": f"renewals charged a second by {workers} workers",
+        "value": round(rate, 1),
+        "unit": "charges/s",
+        "floor": round(floor, 1),
+        "ratio": round(rate / floor, 2),
+        "goal": RATE_GOAL if is_promised else None,
+        "ok": rate / floor >= RATE_GOAL or not is_promised,
+    }
+    each, bare_each = cpu / count * 1000, bare_cpu / min(count, 400) * 1000
+    yield {
+        "bench": f"CPU of a charge, {workers} workers",
+        "value": round(each, 2),
+        "unit": "ms",
+        "floor": round(bare_each, 2),
+        "ratio": round(each / bare_each, 2),
+        "goal": CPU_GOAL if is_promised else None,
+        "ok": each / bare_each <= CPU_GOAL or not is_promised,
+    }
+
+
+def _memory(shop: Shop) -> dict[str, Any]:
+    settings = _settings(shop)
+    _alone(add_many, settings, 1_000, 1_000)
+    floor = _alone(peak_memory, settings)
+    _alone(add_many, settings, 100_000, 100_000)
+    value = _alone(peak_memory, settings)
+    return {
+        "bench": "peak memory of a run with 100,000 due, against 1,000",
+        "value": round(value / 1024),
+        "unit": "MiB",
+        "floor": round(floor / 1024),
+        "ratio": round(value / floor, 2),
+        "goal": MEMORY_GOAL,
+        "ok": value / floor <= MEMORY_GOAL,
+    }
+
+
+def _finding(shop: Shop) -> dict[str, Any]:
+    settings = _settings(shop)
+    _alone(add_many, settings, FEW, DUE)
+    floor, _ = _alone(find_due, settings)
+    _alone(add_many, settings, MANY, DUE)
+    value, plan = _alone(find_due, settings)
+    assert "Seq Scan" not in plan, plan
+    return {
+        "bench": f"finding {DUE} due among {MANY} subscriptions, against {FEW}",
+        "value": round(value * 1000, 2),
+        "unit": "ms",
+        "floor": round(floor * 1000, 2),
+        "ratio": round(value / floor, 2),
+        "goal": FIND_GOAL,
+        "ok": value / floor <= FIND_GOAL,
+    }
+
+
+def add_due(settings: dict[str, str], ledger: str, count: int) -> None:
+    """Add subscriptions that are due, with keys that the sandbox knows."""
+    app = _app(settings)
+    with app.app_context(), sqlite3.connect(ledger, timeout=30) as sandbox:
+        plan = db.session.scalars(select(Plan).filter_by(slug="premium-monthly")).one()
+        vault = app.extensions["vault"]
+        start = NOW - timedelta(days=31)
+        for _ in range(count):
+            plain = secrets.token_urlsafe(32) + "="
+            user = _user(secrets.token_hex(8))
+            db.session.add(user)
+            db.session.flush()
+            quote = Quote.first_charge(user=user, plan=plan, now=start)
+            key = _billing_key(user.id, vault.encrypt(plain), vault.fingerprint(plain))
+            db.session.add(_subscription(user, quote, key, start))
+            sandbox.execute(
+                "INSERT INTO billing_keys (billing_key, merchant_id, customer_key, card, issued_at)"
+                " VALUES (?, 'bill_dalbit', ?, 'works', '2026-12-04T11:00:00+09:00')",
+                (plain, user.customer_key),
+            )
+        db.session.commit()
+
+
+def charge_due(settings: dict[str, str], workers: int) -> tuple[int, float, float]:
+    """Charge all that is due; return how many, in what time, with how much CPU."""
+    app = _app(settings)
+    run = Run(app, time=lambda: NOW, workers=workers)
+    started, cpu = time.monotonic(), time.process_time()
+    summary = run.do([RENEWALS])
+    taken = time.monotonic() - started, time.process_time() - cpu
+    assert not (summary.open or summary.failed or summary.set_aside), summary
+    return summary.settled["renewals"], *taken
+
+
+def bare_loop(settings: dict[str, str], workers: int, count: int) -> tuple[int, float, float]:
+    """Send one POST and commit two ORM rows, over and over, in as many threads."""
+    app = _app(settings)
+    with app.app_context():
+        user = _user(secrets.token_hex(8))
+        db.session.add(user)
+        db.session.commit()
+    session = requests.Session()
+    session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=workers))
+    auth = (settings["TOSS_SECRET_KEY"] or config.SANDBOX_SECRET_KEY, "")
+
+    def once(number: int) -> None:
+        with app.app_context():
+            _commit_row(number)
+            session.post(
+                f"{settings['TOSS_API_BASE']}/v1/billing/unknown",
+                json={"customerKey": "x" * 36, "amount": 9900, "orderId": f"bare-{number}"},
+                headers={"Idempotency-Key": secrets.token_hex(16)},
+                auth=auth,
+                timeout=60,
+            ).json()
+            _commit_row(number)
+
+    started, cpu = time.monotonic(), time.process_time()
+    with ThreadPoolExecutor(workers) as threads:
+        for _ in threads.map(once, range(count)):
+            pass
+    return count, time.monotonic() - started, time.process_time() - cpu
+
+
+def add_many(settings: dict[str, str], count: int, due: int) -> None:
+    """Fill the table with running subscriptions, of which `due` are due; what was there goes."""
+    app = _app(settings)
+    with app.app_context():
+        plan = db.session.scalars(select(Plan).filter_by(slug="premium-monthly")).one()
+        plan_id, product_id = plan.id, plan.product_id
+        for table in reversed(db.metadata.sorted_tables):
+            if table.name not in ("plan", "product"):
+                db.session.execute(table.delete())
+        owner = _user("owner")
+        db.session.add(owner)
+        db.session.flush()
+        quote = Quote.first_charge(user=owner, plan=plan, now=NOW)
+        db.session.flush()
+        key = _billing_key(owner.id, "x", "x")
+        db.session.add(key)
+        db.session.flush()
+        values = {
+            "count": count,
+            "due": due,
+            "plan": plan_id,
+            "product": product_id,
+            "quote": quote.id,
+            "key": key.id,
+            "now": NOW.replace(tzinfo=None),
+            "due_on": DUE_ON,
+        }
+        for statement in _MANY_USERS, _MANY_SUBSCRIPTIONS:
+            db.session.execute(text(statement), values)
+        db.session.commit()
+        try:
+            with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("VACUUM ANALYZE subscription"))
+        except OperationalError:
+            pass  # SQLite analyses all or nothing.
+
+
+_NUMBERS = """
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)
+"""
+_MANY_USERS = f"""
+INSERT INTO user_account (email, name, password_hash, role, customer_key, created_at,
+                          password_changed_at)
+{_NUMBERS} SELECT 'many-' || n, 'x', 'x', 'customer', 'many-' || n, :now, :now FROM numbers
+"""
+_MANY_SUBSCRIPTIONS = f"""
+INSERT INTO subscription (user_id, product_id, plan_id, quote_id, billing_key_id, status, term_no,
+                          period_no, anchor_on, paid_from_on, paid_until_on, next_charge_on,
+                          created_at)
+{_NUMBERS} SELECT user_account.id, :product, :plan, :quote, :key, 'active', 1, 1,
+       CAST(:due_on AS DATE), CAST(:due_on AS DATE), CAST(:due_on AS DATE) + 1 + n % 30,
+       CASE WHEN n <= :due THEN CAST(:due_on AS DATE) ELSE CAST(:due_on AS DATE) + 1 + n % 30 END,
+       :now
+  FROM numbers JOIN user_account ON user_account.email = 'many-' || n
+"""
+
+
+def find_due(settings: dict[str, str]) -> tuple[float, str]:
+    """Return the median time of reading all that is due, and the plan of the query."""
+    app = _app(settings)
+    taken = []
+    with app.app_context():
+        for _ in range(15):
+            started = time.perf_counter()
+            after, found = None, 0
+            while rows := Subscription.to_charge(DUE_ON, after=after, limit=200):
+                after, found = rows[-1], found + len(rows)
+            db.session.rollback()
+            taken.append(time.perf_counter() - started)
+            assert found == DUE
+        query = (
+            "EXPLAIN SELECT next_charge_on, id FROM subscription WHERE next_charge_on <= :day"
+            " AND (next_charge_on, id) > (:day, 1) ORDER BY next_charge_on, id LIMIT 200"
+        )
+        plan = "\n".join(db.session.scalars(text(query), {"day": DUE_ON}))
+    return median(taken), plan
+
+
+def peak_memory(settings: dict[str, str]) -> int:
+    """Return the KiB that this process held at most after dispatching all that is due."""
+    app = _app(settings)
+    look = Job("look", RENEWALS.due, lambda record, now: None)
+    Run(app, time=lambda: NOW, workers=8).do([look])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _alone(function: Any, *arguments: Any) -> Any:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
+
+
+def _settings(shop: Shop) -> dict[str, str]:
+    return {name: shop.env[name] for name in config.DEFAULTS if name in shop.env}
+
+
+def _app(settings: dict[str, str]) -> Flask:
+    return create_app({**settings, "TESTING": True})
+
+
+def _commit_row(number: int) -> None:
+    AuditEntry.write("bench", subject_type="bench", subject_id=number, now=NOW)
+    db.session.commit()
+
+
+def _user(name: str) -> User:
+    return User(
+        email=f"{name}@example.com",
+        name="김하나",
+        role=Role.CUSTOMER,
+        password_hash="x",
+        created_at=NOW,
+        password_changed_at=NOW,
+    )
+
+
+def _billing_key(user_id: int, ciphertext: str, fingerprint: str) -> BillingKey:
+    return BillingKey(
+        user_id=user_id,
+        ciphertext=ciphertext,
+        fingerprint=fingerprint,
+        method="카드",
+        card_issuer="하나",
+        card_number="94100012****789*",
+        key_pair="billing",
+        m_id="bill_dalbit",
+        secret_fingerprint="x",
+        issued_at=NOW,
+    )
+
+
+def _subscription(user: User, quote: Quote, key: BillingKey, start: datetime) -> Subscription:
+    subscription = Subscription.begin(user=user, quote=quote, billing_key=key, now=start)
+    subscription.activate(quote.period)
+    return subscription
