@@ -17,4 +17,5 @@ def alert_merchant(event: str, *, code: str, subject: str, now: datetime) -> Non
         cause=f"alert:{event}:{subject}"[:150],
         facts={"event": event, "code": code, "subject": subject},
         now=now,
+        may_be_known=True,
     )

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import joinedload
 
 from billing import BillingError
 from billing.alert_merchant import alert_merchant
@@ -75,13 +76,13 @@ def collect(
     :raises RequestRejected: no money moved.
     :raises OutcomeUnknown: the attempt stays pending; `reconcile` settles it.
     """
-    attempt_id = _claim(invoice_id, gateway=gateway, now=now)
-    return send(attempt_id=attempt_id, gateway=gateway, vault=vault, terms=terms, now=now)
+    attempt = _claim(invoice_id, gateway=gateway, now=now)
+    return send(attempt=attempt, gateway=gateway, vault=vault, terms=terms, now=now)
 
 
 def send(
     *,
-    attempt_id: int,
+    attempt: PaymentAttempt,
     gateway: PaymentGateway,
     vault: Vault,
     terms: CollectionTerms,
@@ -92,22 +93,25 @@ def send(
     What the caller changed is committed with the sending, before it leaves. Raises as `collect`
     does.
     """
-    attempt = db.session.get_one(PaymentAttempt, attempt_id)
     charge = _charge_request(attempt, vault)
-    sending = PaymentRequest.send(
-        RequestKind.CHARGE,
-        attempt_id=attempt_id,
-        idempotency_key=charge.idempotency_key,
-        secret_fingerprint=gateway.secret_fingerprint,
-        now=now,
-    )
     time_limit = timedelta(seconds=gateway.timeout_seconds)
     attempt.note_sending(
         look_up_at=now + time_limit + min(FIRST_LOOK_UP, time_limit),
         resend_after=now + 2 * time_limit,
     )
-    db.session.flush()
-    sending_id = sending.id
+    sending = PaymentRequest.send(
+        RequestKind.CHARGE,
+        attempt=attempt,
+        idempotency_key=charge.idempotency_key,
+        secret_fingerprint=gateway.secret_fingerprint,
+        now=now,
+    )
+    try:
+        db.session.flush()
+    except IntegrityError:
+        db.session.rollback()
+        raise CollectionInProgress from None
+    attempt_id, sending_id = attempt.id, sending.id
     db.session.commit()
 
     try:
@@ -144,8 +148,8 @@ def settle(
     """
     attempt = locked_attempt(attempt_id)
     if sending_id is not None:
-        db.session.get_one(PaymentRequest, sending_id).answer(
-            code=answer.status, http_status=200, trace_id=answer.trace_id
+        PaymentRequest.answered(
+            sending_id, code=answer.status, http_status=200, trace_id=answer.trace_id
         )
     if not attempt.is_pending:
         db.session.commit()
@@ -184,17 +188,39 @@ def leave_to_merchant(attempt: PaymentAttempt, *, now: datetime) -> None:
 
 
 def locked_attempt(attempt_id: int) -> PaymentAttempt:
-    """Return an attempt as it is now, its subscription locked until the commit."""
-    subscription_id = db.session.scalars(
+    """Return an attempt as it is now, its subscription locked until the commit.
+
+    The lock comes first, and what it guards is read after it.
+    """
+    db.session.flush()
+    subscription_id = (
         select(Invoice.subscription_id)
         .join(PaymentAttempt, PaymentAttempt.invoice_id == Invoice.id)
         .where(PaymentAttempt.id == attempt_id)
-    ).one()
-    Subscription.locked(subscription_id)
-    return db.session.get_one(PaymentAttempt, attempt_id)
+        .scalar_subquery()
+    )
+    db.session.execute(
+        select(Subscription.id).where(Subscription.id == subscription_id).with_for_update()
+    )
+    query = _WITH_SUBSCRIPTION.where(PaymentAttempt.id == attempt_id)
+    return db.session.scalars(query).one()
 
 
-def _claim(invoice_id: int, *, gateway: PaymentGateway, now: datetime) -> int:
+_subscription = joinedload(PaymentAttempt.invoice, innerjoin=True).joinedload(
+    Invoice.subscription, innerjoin=True
+)
+_WITH_SUBSCRIPTION = (
+    select(PaymentAttempt)
+    .options(
+        _subscription.lazyload(Subscription.user),
+        _subscription.lazyload(Subscription.plan),
+        _subscription.lazyload(Subscription.billing_key),
+    )
+    .execution_options(populate_existing=True)
+)
+
+
+def _claim(invoice_id: int, *, gateway: PaymentGateway, now: datetime) -> PaymentAttempt:
     subscription_id = db.session.get_one(Invoice, invoice_id).subscription_id
     Subscription.locked(subscription_id)
     invoice = db.session.get_one(Invoice, invoice_id)
@@ -204,18 +230,12 @@ def _claim(invoice_id: int, *, gateway: PaymentGateway, now: datetime) -> int:
     if not invoice.is_open:
         db.session.rollback()
         raise NothingToCollect
-    attempt = PaymentAttempt.begin(
+    return PaymentAttempt.begin(
         invoice,
         key_pair=gateway.key_pair,
         secret_fingerprint=gateway.secret_fingerprint,
         now=now,
     )
-    try:
-        db.session.flush()
-    except IntegrityError:
-        db.session.rollback()
-        raise CollectionInProgress from None
-    return attempt.id
 
 
 def _charge_request(attempt: PaymentAttempt, vault: Vault) -> ChargeRequest:
@@ -249,7 +269,8 @@ def _settle_refusal(
     now: datetime,
 ) -> None:
     attempt = locked_attempt(attempt_id)
-    db.session.get_one(PaymentRequest, sending_id).answer(
+    PaymentRequest.answered(
+        sending_id,
         code=error.code,
         http_status=error.http_status,
         trace_id=error.trace_id,
@@ -272,7 +293,7 @@ def _book(
     card = answer.card
     payment = Payment(
         user_id=subscription.user_id,
-        invoice=invoice,
+        invoice_id=invoice.id,
         attempt_id=attempt.id,
         payment_key=answer.payment_key,
         order_id=answer.order_id,
@@ -325,6 +346,7 @@ def _refuse(
     terms: CollectionTerms,
     now: datetime,
 ) -> None:
+    db.session.refresh(attempt.billing_key)
     attempt.fail(error.code, error.message, now=now)
     if attempt.invoice.subscription.is_incomplete:
         _refuse_first_charge(attempt, error, gateway=gateway, now=now)

@@ -39,24 +39,27 @@ def reconcile(
     answer = gateway.find_order(order_id)
     if answer is not None:
         return settle(attempt_id=attempt_id, answer=answer, gateway=gateway, terms=terms, now=now)
-    if not _prepare_resend(attempt_id, gateway=gateway, now=now):
+    resent = _prepare_resend(attempt_id, gateway=gateway, now=now)
+    if resent is None:
         return None
-    return send(attempt_id=attempt_id, gateway=gateway, vault=vault, terms=terms, now=now)
+    return send(attempt=resent, gateway=gateway, vault=vault, terms=terms, now=now)
 
 
 def _pause(attempt: PaymentAttempt, gateway: PaymentGateway) -> timedelta:
     return timedelta(seconds=min(gateway.timeout_seconds / 3 * 2 ** len(attempt.requests), 600))
 
 
-def _prepare_resend(attempt_id: int, *, gateway: PaymentGateway, now: datetime) -> bool:
+def _prepare_resend(
+    attempt_id: int, *, gateway: PaymentGateway, now: datetime
+) -> PaymentAttempt | None:
     attempt = locked_attempt(attempt_id)
     sendings = attempt.requests
     if not attempt.is_pending:
         db.session.rollback()
-        return False
+        return None
     if attempt.resend_after is not None and now < attempt.resend_after:
         db.session.rollback()
-        return False
+        return None
     if (
         attempt.age(now) >= RESEND_WITHIN
         or len(sendings) >= MAX_SENDINGS
@@ -66,7 +69,7 @@ def _prepare_resend(attempt_id: int, *, gateway: PaymentGateway, now: datetime) 
         leave_to_merchant(attempt, now=now)
         alert_merchant("charge_unanswered", code="", subject=attempt.order_id, now=now)
         db.session.commit()
-        return False
+        return None
     if sendings and sendings[-1].transient:
         attempt.renew_idempotency_key()
-    return True
+    return attempt

@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import IntegrityError
-
 from billing.collect import CollectionInProgress, send
 from gateways.payment import PaymentGateway
 from models import Invoice, Notice, Payment, PaymentAttempt, Subscription, Vault, db
@@ -56,12 +54,7 @@ def renew(
         secret_fingerprint=gateway.secret_fingerprint,
         now=now,
     )
-    try:
-        db.session.flush()
-    except IntegrityError:
-        db.session.rollback()
-        raise CollectionInProgress from None
-    return send(attempt_id=attempt.id, gateway=gateway, vault=vault, terms=terms, now=now)
+    return send(attempt=attempt, gateway=gateway, vault=vault, terms=terms, now=now)
 
 
 def _begin_new_term(

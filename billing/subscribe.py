@@ -247,7 +247,8 @@ def _lease(
 
 
 def _answer(sending_id: int, error: PaymentGatewayError) -> None:
-    db.session.get_one(PaymentRequest, sending_id).answer(
+    PaymentRequest.answered(
+        sending_id,
         code=error.code,
         http_status=error.http_status,
         trace_id=error.trace_id,
@@ -288,9 +289,7 @@ def _keep(
     now: datetime,
 ) -> None:
     checkout = Checkout.locked(checkout_id)
-    db.session.get_one(PaymentRequest, sending_id).answer(
-        code="ISSUED", http_status=200, trace_id=issued.trace_id
-    )
+    PaymentRequest.answered(sending_id, code="ISSUED", http_status=200, trace_id=issued.trace_id)
     if checkout.auth_key_ciphertext is None:
         db.session.commit()
         return

@@ -60,7 +60,8 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base)
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+"""What was read stays readable after a commit; who changes anything locks and reads anew first."""
 
 
 def batch(query: Any, *, after: Any, limit: int) -> list[Any]:

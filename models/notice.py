@@ -75,9 +75,10 @@ class Notice(Model):
         now: datetime,
         user_id: int | None = None,
         facts: dict[str, Any] | None = None,
+        may_be_known: bool = False,
     ) -> None:
-        """Add a notice, unless the same cause has one already."""
-        if db.session.scalar(select(cls.id).filter_by(cause=cause)) is not None:
+        """Add a notice; where one of this cause `may_be_known`, only if there is none yet."""
+        if may_be_known and db.session.scalar(select(cls.id).filter_by(cause=cause)) is not None:
             return
         notice = cls(
             kind=kind, cause=cause, user_id=user_id, facts=facts or {}, created_at=now, due_at=now

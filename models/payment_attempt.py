@@ -79,7 +79,7 @@ class PaymentAttempt(Model):
     invoice: Mapped["Invoice"] = relationship(back_populates="attempts")
     billing_key: Mapped["BillingKey"] = relationship()
     requests: Mapped[list["PaymentRequest"]] = relationship(
-        order_by="PaymentRequest.id", foreign_keys="PaymentRequest.attempt_id"
+        back_populates="attempt", order_by="PaymentRequest.id"
     )
 
     @classmethod

@@ -2,11 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, String, update
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, db
+
+if TYPE_CHECKING:
+    from models.payment_attempt import PaymentAttempt
 
 
 class RequestKind(StrEnum):
@@ -38,6 +42,7 @@ class PaymentRequest(Model):
     code: Mapped[str | None] = mapped_column(String(100))
     trace_id: Mapped[str | None] = mapped_column(String(100))
     transient: Mapped[bool] = mapped_column(default=False)
+    attempt: Mapped["PaymentAttempt | None"] = relationship(back_populates="requests")
 
     @classmethod
     def send(
@@ -48,13 +53,13 @@ class PaymentRequest(Model):
         secret_fingerprint: str,
         now: datetime,
         checkout_id: str | None = None,
-        attempt_id: int | None = None,
+        attempt: "PaymentAttempt | None" = None,
     ) -> "PaymentRequest":
         """Add a sending that is about to leave."""
         request = cls(
             kind=kind,
             checkout_id=checkout_id,
-            attempt_id=attempt_id,
+            attempt=attempt,
             idempotency_key=idempotency_key,
             secret_fingerprint=secret_fingerprint,
             sent_at=now,
@@ -62,8 +67,10 @@ class PaymentRequest(Model):
         db.session.add(request)
         return request
 
-    def answer(
-        self,
+    @classmethod
+    def answered(
+        cls,
+        request_id: int,
         *,
         code: str,
         http_status: int | None,
@@ -71,7 +78,10 @@ class PaymentRequest(Model):
         transient: bool = False,
     ) -> None:
         """Keep what came back. A sending without a code was cut off with its process."""
-        self.code = code[:100]
-        self.http_status = http_status
-        self.trace_id = trace_id and trace_id[:100]
-        self.transient = transient
+        values = {
+            "code": code[:100],
+            "http_status": http_status,
+            "trace_id": trace_id and trace_id[:100],
+            "transient": transient,
+        }
+        db.session.execute(update(cls).where(cls.id == request_id).values(values))

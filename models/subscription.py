@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, defer, joinedload, mapped_column, relationship
 from sqlalchemy.sql.base import ExecutableOption
 
 from models.base import InvalidTransition, Model, batch, db
@@ -169,10 +169,10 @@ class Subscription(Model):
         Every use case that changes anything of a subscription takes this lock first; what the
         session had read before is read again.
         """
-        query = select(cls.id).filter_by(id=subscription_id).with_for_update()
-        db.session.scalars(query).one()
+        db.session.flush()
         db.session.expire_all()
-        return db.session.get_one(cls, subscription_id)
+        query = select(cls).filter_by(id=subscription_id).with_for_update(of=cls)
+        return db.session.scalars(query).one()
 
     @classmethod
     def live_for(cls, user_id: int, product_id: int) -> "Subscription | None":
@@ -201,16 +201,19 @@ class Subscription(Model):
 
         None where another process has it, or where Toss refuses this pair of keys.
         """
+        db.session.flush()
+        db.session.expire_all()
         query = (
-            select(cls.id)
+            select(cls)
             .filter_by(id=subscription_id)
             .where(~Breaker.open_for(key_pair).exists())
-            .with_for_update(skip_locked=True)
+            .options(
+                joinedload(cls.plan).options(defer(Plan.description), defer(Plan.features)),
+                joinedload(cls.user).defer(User.password_hash),
+            )
+            .with_for_update(of=cls, skip_locked=True)
         )
-        if db.session.scalar(query) is None:
-            return None
-        db.session.expire_all()
-        return db.session.get_one(cls, subscription_id)
+        return db.session.scalar(query)
 
     @classmethod
     def to_charge(cls, day: date, *, after: Any = None, limit: int) -> list[Any]:

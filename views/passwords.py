@@ -61,7 +61,9 @@ def create() -> ResponseReturnValue:
     if user is not None:
         turn = int(now.timestamp()) // _PAUSE_SECONDS
         cause = f"password_reset:{user.id}:{turn}"
-        Notice.owe(NoticeKind.PASSWORD_RESET, cause=cause, user_id=user.id, now=now)
+        Notice.owe(
+            NoticeKind.PASSWORD_RESET, cause=cause, user_id=user.id, now=now, may_be_known=True
+        )
     db.session.commit()
     return render_template("passwords/new.html", form=ResetRequestForm(None), sent=True)
 

@@ -250,7 +250,13 @@ def test_a_plans_words_may_change(plan):
 
 def test_a_notice_is_owed_once_per_cause(user, now):
     for _ in range(2):
-        Notice.owe(NoticeKind.CONTRACT, cause="contract:1", user_id=user.id, now=now)
+        Notice.owe(
+            NoticeKind.CONTRACT,
+            cause="contract:1",
+            user_id=user.id,
+            now=now,
+            may_be_known=True,
+        )
         db.session.commit()
     assert db.session.query(Notice).count() == 1
 
