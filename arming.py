@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from models import ArmedHost
+from models import ArmedHost, db
 
 BELIEVE_FOR = 5.0
 """Seconds for which an answer of the database is believed: disarming takes this long."""
@@ -24,7 +24,8 @@ class Arming:
         self.is_needed = bool(app.config["IS_LIVE"])
         self.host_id = _host_id()
         self.key_hmac = app.extensions["vault"].fingerprint(app.config["TOSS_SECRET_KEY"])
-        self._app = app
+        with app.app_context():
+            self._engine = db.engine
         self._is_armed = False
         self._good_until = 0.0
         self._lock = threading.Lock()
@@ -35,8 +36,7 @@ class Arming:
             return True
         with self._lock:
             if time.monotonic() >= self._good_until:
-                with self._app.app_context():
-                    self._is_armed = ArmedHost.is_armed(self.host_id, self.key_hmac)
+                self._is_armed = ArmedHost.is_armed(self._engine, self.host_id, self.key_hmac)
                 self._good_until = time.monotonic() + BELIEVE_FOR
             return self._is_armed
 

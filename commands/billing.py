@@ -146,7 +146,7 @@ def list_armed_hosts() -> None:
         click.echo(f"{host.host_id} since {host.armed_at:%Y-%m-%d %H:%M} UTC{here}")
     if not arming.is_needed:
         click.echo("no live key: every host may act")
-    elif not ArmedHost.is_armed(arming.host_id, arming.key_hmac):
+    elif not arming.may_act():
         raise click.ClickException(_NOT_ARMED)
 
 

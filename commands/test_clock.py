@@ -33,9 +33,11 @@ def advance_clock(interval: str, workers: int) -> None:
     """Move the shop's time on by INTERVAL (1month, 10days, 36hours), a billing run each day."""
     _refuse_real_keys()
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    end = _end_of(interval, clock.now())
-    while (now := clock.now()) < end:
-        _set(min(now + STEP, end))
+    start, begun = clock.now(), clock.now() - clock.real_now()
+    distance, moved = _distance(interval, start), timedelta(0)
+    while moved < distance:
+        moved = min(moved + STEP, distance)
+        _set(begun + moved)
         summary = Run(app, time=clock.now, workers=workers).do(EVERYTHING)
         done = ", ".join(f"{name} {count}" for name, count in summary.settled.items())
         click.echo(f"{_written(clock.now())}  {done or 'nothing was due'}")
@@ -45,16 +47,16 @@ def advance_clock(interval: str, workers: int) -> None:
 def reset_clock() -> None:
     """Let the shop's time be the real one again."""
     _refuse_real_keys()
-    _set(None)
+    _set(timedelta(0))
     click.echo(_written(clock.now()))
 
 
-def _set(moment: datetime | None) -> None:
-    ahead = moment - clock.real_now() if moment else timedelta(0)
+def _set(ahead: timedelta) -> None:
     ShopClock.set_ahead(ahead)
     db.session.commit()
     clock.read_again()
     if current_app.config["SANDBOX_CONTROL_URL"]:
+        moment = clock.real_now() + ahead if ahead else None
         set_sandbox_clock(current_app.config["SANDBOX_CONTROL_URL"], moment)
 
 
@@ -65,16 +67,16 @@ def _refuse_real_keys() -> None:
         )
 
 
-def _end_of(interval: str, now: datetime) -> datetime:
+def _distance(interval: str, now: datetime) -> timedelta:
     found = re.fullmatch(r"(\d{1,4})(hour|day|week|month|year)s?", interval)
     if found is None or not int(found[1]):
         raise click.BadParameter("say how far, such as 1month, 10days or 36hours")
     count, unit = int(found[1]), found[2]
     if unit in ("month", "year"):
         today = seoul_date(now)
-        return now + (nth_period(today, 1, Interval(unit), count).end_on - today)
+        return nth_period(today, 1, Interval(unit), count).end_on - today
     hours = {"hour": 1, "day": 24, "week": 168}[unit]
-    return now + timedelta(hours=hours * count)
+    return timedelta(hours=hours * count)
 
 
 def _written(moment: datetime) -> Any:

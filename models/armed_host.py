@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import String, select
+from sqlalchemy import Engine, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Model, db
+from models.base import Model, db, read_aside
 
 
 class ArmedHost(Model):
@@ -18,7 +18,7 @@ class ArmedHost(Model):
     @classmethod
     def arm(cls, host_id: str, key_hmac: str, *, now: datetime) -> None:
         """Let this machine act with this key; safe to repeat."""
-        if not cls.is_armed(host_id, key_hmac):
+        if db.session.get(cls, (host_id, key_hmac)) is None:
             db.session.add(cls(host_id=host_id, key_hmac=key_hmac, armed_at=now))
 
     @classmethod
@@ -30,9 +30,10 @@ class ArmedHost(Model):
         return len(rows)
 
     @classmethod
-    def is_armed(cls, host_id: str, key_hmac: str) -> bool:
+    def is_armed(cls, engine: Engine, host_id: str, key_hmac: str) -> bool:
         """Test whether this machine may act with this key."""
-        return db.session.get(cls, (host_id, key_hmac)) is not None
+        query = select(cls.host_id).filter_by(host_id=host_id, key_hmac=key_hmac)
+        return read_aside(engine, query) is not None
 
     @classmethod
     def all(cls) -> list["ArmedHost"]:

@@ -64,6 +64,12 @@ db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 """What was read stays readable after a commit; who changes anything locks and reads anew first."""
 
 
+def read_aside(engine: Engine, query: Any) -> Any:
+    """Return one value, read beside whatever transaction this thread is in."""
+    with engine.connect().execution_options(only_reads=True) as connection:
+        return connection.execute(query).scalar()
+
+
 def batch(query: Any, *, after: Any, limit: int) -> list[Any]:
     """Return the next rows of a select in the order of its columns, the last of which is the key.
 
@@ -99,4 +105,5 @@ def prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin_immediate(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if not connection.get_execution_options().get("only_reads"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")

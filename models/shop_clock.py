@@ -6,13 +6,11 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Engine, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Model, db
+from models.base import Model, db, read_aside
 from models.billing_key import BillingKey
 from models.checkout import Checkout
 from models.notice import Notice, NoticeStatus
 from models.payment_attempt import AttemptStatus, PaymentAttempt
-
-_READ = "SELECT ahead_seconds FROM shop_clock WHERE id = 1"
 
 
 class ShopClock(Model):
@@ -47,17 +45,8 @@ class ShopClock(Model):
 
     @staticmethod
     def read_ahead(engine: Engine) -> timedelta:
-        """Return how far ahead the shop's time is, on a connection outside any transaction."""
-        connection = engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute(_READ)
-            row = cursor.fetchone()
-            cursor.close()
-        finally:
-            connection.rollback()
-            connection.close()
-        return timedelta(seconds=row[0] if row else 0)
+        """Return how far ahead the shop's time is."""
+        return timedelta(seconds=read_aside(engine, select(ShopClock.ahead_seconds)) or 0)
 
 
 def _carry(table: Any, column: Any, jump: timedelta, *where: Any) -> None:
