@@ -2,7 +2,7 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test check bench audit clean
+.PHONY: help run test check bench chaos audit clean
 .DEFAULT_GOAL := help
 
 help: ## list what make can do
@@ -22,6 +22,9 @@ check: $(VENV)/dev-installed ## run lint, types and the fast tests
 
 bench: $(VENV)/dev-installed ## measure what the documents promise; one JSON object a line
 	@$(IN_VENV) -m benchmarks
+
+chaos: $(VENV)/dev-installed ## kill the workers for a simulated year while Toss misbehaves, a quarter of an hour
+	@$(IN_VENV) -m chaos
 
 audit: $(VENV)/dev-installed ## look at every page in every state with every tool (needs Node.js and Java)
 	@$(IN_VENV) -m audits

@@ -166,6 +166,8 @@ def _point_at_sandbox(raw: dict[str, str], given: Mapping[str, str]) -> None:
         raw["TOSS_API_BASE"] = sandbox
     if "TOSS_SDK_URL" not in given:
         raw["TOSS_SDK_URL"] = f"{sandbox}/v2/standard"
+    if "SANDBOX_CONTROL_URL" not in given:
+        raw["SANDBOX_CONTROL_URL"] = f"{sandbox}/_control"
 
 
 def _checked(name: str, value: str, mistakes: list[str]) -> Any:

@@ -7,7 +7,7 @@ is held while Toss answers, and only a definite answer settles an attempt.
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -193,24 +193,28 @@ def locked_attempt(attempt_id: int) -> PaymentAttempt:
     The lock comes first, and what it guards is read after it.
     """
     db.session.flush()
-    subscription_id = (
-        select(Invoice.subscription_id)
+    values = {"attempt_id": attempt_id}
+    db.session.execute(_LOCK, values)
+    return db.session.scalars(_ATTEMPT, values).one()
+
+
+_LOCK = (
+    select(Subscription.id)
+    .where(
+        Subscription.id
+        == select(Invoice.subscription_id)
         .join(PaymentAttempt, PaymentAttempt.invoice_id == Invoice.id)
-        .where(PaymentAttempt.id == attempt_id)
+        .where(PaymentAttempt.id == bindparam("attempt_id"))
         .scalar_subquery()
     )
-    db.session.execute(
-        select(Subscription.id).where(Subscription.id == subscription_id).with_for_update()
-    )
-    query = _WITH_SUBSCRIPTION.where(PaymentAttempt.id == attempt_id)
-    return db.session.scalars(query).one()
-
-
+    .with_for_update()
+)
 _subscription = joinedload(PaymentAttempt.invoice, innerjoin=True).joinedload(
     Invoice.subscription, innerjoin=True
 )
-_WITH_SUBSCRIPTION = (
+_ATTEMPT = (
     select(PaymentAttempt)
+    .where(PaymentAttempt.id == bindparam("attempt_id"))
     .options(
         _subscription.lazyload(Subscription.user),
         _subscription.lazyload(Subscription.plan),

@@ -77,8 +77,6 @@ def _free_port(name: str, text: str) -> int:
 def _environ(public_url: str, ports: dict[str, int]) -> dict[str, str]:
     environ = {**os.environ, **{name: str(port) for name, port in ports.items()}}
     environ["PYTHONUNBUFFERED"] = "1"
-    if "SANDBOX_PORT" in ports:
-        environ["SANDBOX_CONTROL_URL"] = f"http://127.0.0.1:{ports['SANDBOX_PORT']}/_control"
     if public_url == config.DEFAULTS["PUBLIC_URL"]:
         environ["PUBLIC_URL"] = f"http://127.0.0.1:{ports['PORT']}"
     return environ

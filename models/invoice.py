@@ -4,7 +4,16 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    bindparam,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import InvalidTransition, Model, db
@@ -108,8 +117,7 @@ class Invoice(Model):
     @classmethod
     def open_for(cls, subscription_id: int) -> "Invoice | None":
         """Return what a subscription owes and has not paid yet."""
-        query = select(cls).filter_by(subscription_id=subscription_id, status=InvoiceStatus.OPEN)
-        return db.session.scalar(query)
+        return db.session.scalar(_OPEN, {"subscription_id": subscription_id})
 
     @property
     def is_open(self) -> bool:
@@ -180,3 +188,8 @@ class Invoice(Model):
         if not self.is_open:
             raise InvalidTransition(f"invoice {self.id} is {self.status}, not open")
         self.status = status
+
+
+_OPEN = select(Invoice).where(
+    Invoice.subscription_id == bindparam("subscription_id"), Invoice.status == InvoiceStatus.OPEN
+)

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, update
+from sqlalchemy import CheckConstraint, ForeignKey, String, bindparam, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, db
@@ -79,9 +79,15 @@ class PaymentRequest(Model):
     ) -> None:
         """Keep what came back. A sending without a code was cut off with its process."""
         values = {
+            "request_id": request_id,
             "code": code[:100],
             "http_status": http_status,
             "trace_id": trace_id and trace_id[:100],
             "transient": transient,
         }
-        db.session.execute(update(cls).where(cls.id == request_id).values(values))
+        db.session.connection().execute(_ANSWER, values)
+
+
+_ANSWER = update(PaymentRequest.__table__).where(  # type: ignore[arg-type]
+    PaymentRequest.id == bindparam("request_id")
+)

@@ -2,9 +2,19 @@
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    bindparam,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, defer, joinedload, mapped_column, relationship
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -203,17 +213,8 @@ class Subscription(Model):
         """
         db.session.flush()
         db.session.expire_all()
-        query = (
-            select(cls)
-            .filter_by(id=subscription_id)
-            .where(~Breaker.open_for(key_pair).exists())
-            .options(
-                joinedload(cls.plan).options(defer(Plan.description), defer(Plan.features)),
-                joinedload(cls.user).defer(User.password_hash),
-            )
-            .with_for_update(of=cls, skip_locked=True)
-        )
-        return db.session.scalar(query)
+        values = {"id": subscription_id, "key_pair": key_pair}
+        return db.session.scalar(_claim(), values)
 
     @classmethod
     def to_charge(cls, day: date, *, after: Any = None, limit: int) -> list[Any]:
@@ -454,6 +455,21 @@ class Subscription(Model):
     def _must_be(self, status: SubscriptionStatus) -> None:
         if self.status is not status:
             raise InvalidTransition(f"subscription {self.id} is {self.status}, not {status}")
+
+
+@cache
+def _claim() -> Select[Subscription]:
+    """Return the query of `claimed`, made once: it is asked before every charge."""
+    refused = select(Breaker.key_pair).where(Breaker.key_pair == bindparam("key_pair"))
+    return (
+        select(Subscription)
+        .where(Subscription.id == bindparam("id"), ~refused.exists())
+        .options(
+            joinedload(Subscription.plan).options(defer(Plan.description), defer(Plan.features)),
+            joinedload(Subscription.user).defer(User.password_hash),
+        )
+        .with_for_update(of=Subscription, skip_locked=True)
+    )
 
 
 def _is_live(cls: type[Subscription]) -> ColumnElement[bool]:

@@ -18,6 +18,11 @@ def _real_time_afterwards():
     clock.follow(None)
 
 
+@pytest.fixture(autouse=True)
+def _without_a_sandbox(app, monkeypatch):
+    monkeypatch.setitem(app.config, "SANDBOX_CONTROL_URL", "")
+
+
 @pytest.fixture
 def moved(app):
     """Let this process follow the test clock of the database, and move it."""
