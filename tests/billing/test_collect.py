@@ -60,7 +60,7 @@ def sendings(gateway):
 
 
 def test_many_at_once_charge_once(charge, gateway, in_threads):
-    outcomes = in_threads(6, charge)
+    outcomes = in_threads(16, charge)
 
     assert len(gateway.payments) == len(sendings(gateway)) == 1
     assert sum(isinstance(outcome, Payment) for outcome in outcomes) == 1

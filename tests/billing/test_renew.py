@@ -165,7 +165,7 @@ def test_everything_is_committed_before_a_renewal_leaves(sub, charge, gateway, i
 
 def test_many_at_once_renew_once(sub_id, gateway, vault, in_threads):
     outcomes = in_threads(
-        8,
+        16,
         lambda: renew(subscription_id=sub_id, gateway=gateway, vault=vault, terms=TERMS, now=DUE),
     )
     assert len(gateway.payments) == 2
