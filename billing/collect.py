@@ -99,19 +99,19 @@ def send(
         look_up_at=now + time_limit + min(FIRST_LOOK_UP, time_limit),
         resend_after=now + 2 * time_limit,
     )
-    sending = PaymentRequest.send(
-        RequestKind.CHARGE,
-        attempt=attempt,
-        idempotency_key=charge.idempotency_key,
-        secret_fingerprint=gateway.secret_fingerprint,
-        now=now,
-    )
     try:
         db.session.flush()
     except IntegrityError:
         db.session.rollback()
         raise CollectionInProgress from None
-    attempt_id, sending_id = attempt.id, sending.id
+    attempt_id = attempt.id
+    sending_id = PaymentRequest.send(
+        RequestKind.CHARGE,
+        attempt_id=attempt_id,
+        idempotency_key=charge.idempotency_key,
+        secret_fingerprint=gateway.secret_fingerprint,
+        now=now,
+    )
     db.session.commit()
 
     try:

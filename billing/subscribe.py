@@ -233,15 +233,14 @@ def _lease(
         idempotency_key=checkout.issue_idempotency_key,
     )
     checkout.lease(until=now + timedelta(seconds=gateway.timeout_seconds + 20))
-    sending = PaymentRequest.send(
+    db.session.flush()
+    sending_id = PaymentRequest.send(
         RequestKind.ISSUE,
         checkout_id=checkout_id,
         idempotency_key=request.idempotency_key,
         secret_fingerprint=gateway.secret_fingerprint,
         now=now,
     )
-    db.session.flush()
-    sending_id = sending.id
     db.session.commit()
     return request, sending_id
 

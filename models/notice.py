@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select, text
+from sqlalchemy import JSON, ForeignKey, Index, String, insert, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import InvalidTransition, Model, batch, db
@@ -80,10 +80,15 @@ class Notice(Model):
         """Add a notice; where one of this cause `may_be_known`, only if there is none yet."""
         if may_be_known and db.session.scalar(select(cls.id).filter_by(cause=cause)) is not None:
             return
-        notice = cls(
-            kind=kind, cause=cause, user_id=user_id, facts=facts or {}, created_at=now, due_at=now
-        )
-        db.session.add(notice)
+        values = {
+            "kind": kind,
+            "cause": cause,
+            "user_id": user_id,
+            "facts": facts or {},
+            "created_at": now,
+            "due_at": now,
+        }
+        db.session.connection().execute(insert(cls), values)
 
     @classmethod
     def due(cls, *, now: datetime, after: Any = None, limit: int) -> list[Any]:

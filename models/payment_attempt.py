@@ -79,7 +79,7 @@ class PaymentAttempt(Model):
     invoice: Mapped["Invoice"] = relationship(back_populates="attempts")
     billing_key: Mapped["BillingKey"] = relationship()
     requests: Mapped[list["PaymentRequest"]] = relationship(
-        back_populates="attempt", order_by="PaymentRequest.id"
+        order_by="PaymentRequest.id", viewonly=True
     )
 
     @classmethod

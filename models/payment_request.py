@@ -2,15 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, bindparam, update
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, String, bindparam, insert, update
+from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Model, db
-
-if TYPE_CHECKING:
-    from models.payment_attempt import PaymentAttempt
 
 
 class RequestKind(StrEnum):
@@ -42,7 +38,6 @@ class PaymentRequest(Model):
     code: Mapped[str | None] = mapped_column(String(100))
     trace_id: Mapped[str | None] = mapped_column(String(100))
     transient: Mapped[bool] = mapped_column(default=False)
-    attempt: Mapped["PaymentAttempt | None"] = relationship(back_populates="requests")
 
     @classmethod
     def send(
@@ -53,19 +48,19 @@ class PaymentRequest(Model):
         secret_fingerprint: str,
         now: datetime,
         checkout_id: str | None = None,
-        attempt: "PaymentAttempt | None" = None,
-    ) -> "PaymentRequest":
-        """Add a sending that is about to leave."""
-        request = cls(
-            kind=kind,
-            checkout_id=checkout_id,
-            attempt=attempt,
-            idempotency_key=idempotency_key,
-            secret_fingerprint=secret_fingerprint,
-            sent_at=now,
-        )
-        db.session.add(request)
-        return request
+        attempt_id: int | None = None,
+    ) -> int:
+        """Add a sending that is about to leave, and return its id."""
+        values = {
+            "kind": kind,
+            "checkout_id": checkout_id,
+            "attempt_id": attempt_id,
+            "idempotency_key": idempotency_key,
+            "secret_fingerprint": secret_fingerprint,
+            "sent_at": now,
+        }
+        connection = db.session.connection()
+        return int(connection.execute(insert(cls).returning(cls.id), values).scalar_one())
 
     @classmethod
     def answered(

@@ -15,7 +15,14 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.orm import Mapped, defer, joinedload, mapped_column, relationship
+from sqlalchemy.orm import (
+    Mapped,
+    joinedload,
+    lazyload,
+    load_only,
+    mapped_column,
+    relationship,
+)
 from sqlalchemy.sql.base import ExecutableOption
 
 from models.base import InvalidTransition, Model, batch, db
@@ -465,8 +472,17 @@ def _claim() -> Select[Subscription]:
         select(Subscription)
         .where(Subscription.id == bindparam("id"), ~refused.exists())
         .options(
-            joinedload(Subscription.plan).options(defer(Plan.description), defer(Plan.features)),
-            joinedload(Subscription.user).defer(User.password_hash),
+            joinedload(Subscription.plan).options(
+                load_only(
+                    Plan.name,
+                    Plan.price_won,
+                    Plan.tax_free_won,
+                    Plan.interval,
+                    Plan.interval_count,
+                ),
+                lazyload(Plan.product),
+            ),
+            joinedload(Subscription.user).load_only(User.name, User.email, User.customer_key),
         )
         .with_for_update(of=Subscription, skip_locked=True)
     )
