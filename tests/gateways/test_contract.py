@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -530,3 +531,33 @@ def test_a_one_time_payment_is_confirmed_once():
     assert fake.confirm(request) == paid
     with pytest.raises(AlreadyRequested, match="ALREADY_PROCESSED_PAYMENT"):
         fake.confirm(replace(request, idempotency_key="k2"))
+
+
+@pytest.mark.parametrize("bench", ["fake", "sandbox"], indirect=True)
+def test_the_list_of_transactions_holds_charges_and_cancels_page_by_page(bench):
+    if isinstance(bench.gateway, FakeGateway):
+        bench.gateway.now = datetime.now(UTC)
+    start = datetime.now(UTC) - timedelta(seconds=2)
+    first, second = bench.paid(), bench.paid()
+    bench.gateway.cancel(bench.cancel_request(first, amount_won=1000))
+    end = datetime.now(UTC) + timedelta(seconds=2)
+
+    lines, after = [], None
+    while page := bench.gateway.transactions(start, end, after=after, limit=2):
+        assert len(page) <= 2
+        lines += page
+        after = page[-1].transaction_key
+    own = [line for line in lines if line.order_id in (first.order_id, second.order_id)]
+
+    assert sorted((line.is_cancel, line.amount_won) for line in own) == [
+        (False, 10000),
+        (False, 10000),
+        (True, 1000),
+    ]
+    assert {line.payment_key for line in own} == {first.payment_key, second.payment_key}
+    assert (
+        bench.gateway.transactions(
+            start - timedelta(days=9), start - timedelta(days=8), after=None, limit=2
+        )
+        == ()
+    )
