@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -124,3 +125,52 @@ def test_one_bad_record_is_reported_and_does_not_stop_the_others(app, run, subsc
 
     assert ran.exit_code == 1
     assert json.loads(ran.output.splitlines()[-1])["failed"] == {"notices": [str(notice_id)]}
+
+
+@pytest.fixture
+def paid(app, at, now, gateway, request):
+    """Return the order of a paid subscription of 20 November 2026."""
+    at(now)
+    gateway.now = now
+    request.getfixturevalue("subscribed")
+    return gateway.payments[0].order_id
+
+
+def audit(app, *options):
+    days = ["--from", "2026-11-20", "--to", "2026-11-20"]
+    return app.test_cli_runner().invoke(args=["billing", "audit", *days, *options])
+
+
+def test_an_audit_of_books_that_agree_says_so(app, paid):
+    ran = audit(app)
+    assert (ran.exit_code, ran.output) == (0, "0 difference(s)\n")
+
+
+def test_an_audit_names_every_difference_and_fails(app, paid, gateway):
+    gateway._payments.clear()
+    ran = audit(app)
+    assert ran.exit_code == 1
+    assert f"{paid}: paid: Toss 0 won, here 9900 won" in ran.output
+    [found] = json.loads(audit(app, "--json").output)
+    assert found == {"what": "paid", "order_id": paid, "toss_won": 0, "our_won": 9900}
+
+
+def test_an_order_that_waits_for_nobody_is_not_resolved(app, paid):
+    ran = app.test_cli_runner().invoke(args=["billing", "resolve", paid, "--as", "waive"])
+    assert ran.exit_code == 1
+    assert "nothing about it waits for a decision" in ran.output
+
+
+def test_a_run_tells_what_waits_for_the_merchant_and_fails(app, paid, gateway, at, now):
+    at(now + timedelta(days=31))
+    gateway.answer_next("charge", total_won=1)
+    ran = app.test_cli_runner().invoke(args=["billing", "run", "--json"])
+    assert ran.exit_code == 1
+    summary = json.loads(ran.stdout)
+    assert list(summary["set_aside"]) == ["renewals"]
+    assert summary["failed"] == {}
+    order_id = gateway.payments[1].order_id
+    command = ["billing", "resolve", order_id, "--as", "charge-again"]
+    assert app.test_cli_runner().invoke(args=command).exit_code == 0
+    assert app.test_cli_runner().invoke(args=["billing", "run", "--json"]).exit_code == 0
+    assert len(gateway.payments) == 2, "Toss had the money: it was booked"
