@@ -31,7 +31,7 @@ from timetable import RENEWALS, Job, Run
 SECONDS = 0.3
 NOW = datetime(2027, 1, 4, 3, 0, tzinfo=UTC)
 DUE_ON = date(2027, 1, 4)
-ENOUGH = 15.0
+ENOUGH = 30.0
 """How many seconds the charging of one measurement should take."""
 RATE_GOAL, CPU_GOAL, FIND_GOAL, MEMORY_GOAL = 0.9, 2.0, 1.5, 1.2
 WARM_UP = 64
@@ -61,7 +61,7 @@ def run() -> Iterator[dict[str, Any]]:
 
 
 def _charging(shop: Shop, ledger: Path, workers: int) -> Iterator[dict[str, Any]]:
-    count = int(min(workers, 32) / SECONDS * ENOUGH)
+    count = int(min(workers, 16) / SECONDS * ENOUGH)
     settings = _settings(shop)
     _alone(add_due, settings, str(ledger), count + WARM_UP)
     charged, seconds, cpu = _alone(charge_due, settings, workers)
