@@ -147,7 +147,7 @@ class Checkout(Model):
         """
         attempted = select(PaymentAttempt.id).where(PaymentAttempt.invoice_id == cls.invoice_id)
         query = select(cls.authorized_at, cls.id).where(
-            cls.status.in_(_UNFINISHED),
+            _UNFINISHED_SQL,
             (cls.status == CheckoutStatus.AUTHORIZED) | ~attempted.exists(),
             (cls.leased_until.is_(None)) | (cls.leased_until <= now),
         )
