@@ -19,6 +19,7 @@ class Customer:
         self.shop = shop
         self.email = f"reader-{secrets.token_hex(6)}@example.com"
         self.http = requests.Session()
+        self.http.headers["Connection"] = "close"  # gunicorn ends idle ones at any moment
         self.http.headers["X-Forwarded-For"] = f"198.51.100.{secrets.randbelow(254) + 1}"
 
     def sign_up(self) -> None:
