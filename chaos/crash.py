@@ -21,7 +21,7 @@ from typing import Any
 
 import requests
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 import config
 from app import create_app
@@ -41,7 +41,7 @@ from bin import postgres
 from bin.shop import Shop
 from chaos.points import Point, Tracer, Watched, points
 from chaos.promises import broken
-from chaos.storm import charged_by
+from chaos.world import charged_by, let_timers_run_out, register
 from gateways.mail import Mail, MailError, MailRefused, MailUnavailable, open_mailbox
 from gateways.payment import PaymentGatewayError
 from models import (
@@ -107,7 +107,7 @@ class Story:
         ).id
 
     def come_back(self, checkout_id: str, card: str = "works") -> str:
-        auth_key = _register(self.shop, self.customer(), card)
+        auth_key = register(self.shop, self.customer(), card)
         authorize_checkout(
             checkout_id=checkout_id, auth_key=auth_key, vault=self.vault, now=self.now
         )
@@ -476,14 +476,7 @@ def _recover(shop: Shop) -> list[str]:
     app = _app(shop)
     with app.app_context():
         latest = _latest(app)
-        for statement in (
-            "UPDATE payment_attempt SET next_look_up_at = created_at, resend_after = created_at"
-            " WHERE status = 'pending'",
-            "UPDATE checkout SET leased_until = NULL, next_issue_at = NULL",
-            "UPDATE breaker SET next_probe_at = opened_at",
-        ):
-            db.session.execute(text(statement))
-        db.session.commit()
+        let_timers_run_out()
     now = latest + timedelta(minutes=1)
     summary = Run(app, time=lambda: now, workers=1).do(EVERYTHING)
     failed = [f"failed: {summary.failed}"] if summary.failed else []
@@ -540,28 +533,6 @@ def _reset(shop: Shop) -> None:
 def _app(shop: Shop) -> Flask:
     settings = {name: shop.env[name] for name in config.DEFAULTS if name in shop.env}
     return create_app({**settings, "TESTING": True})
-
-
-def _register(shop: Shop, user: User, card: str) -> str:
-    window = {
-        "clientKey": config.SANDBOX_CLIENT_KEY,
-        "customerKey": user.customer_key,
-        "customerName": user.name,
-        "customerEmail": user.email,
-        "successUrl": f"{shop.url}/success",
-        "failUrl": f"{shop.url}/fail",
-        "windowTarget": "self",
-    }
-    headers = {"Origin": shop.url}
-    sandbox = shop.sandbox_url
-    opened = requests.post(f"{sandbox}/window/billing", json=window, headers=headers, timeout=10)
-    sent_back = requests.post(
-        sandbox + opened.json()["path"],
-        data={"card": card, "identity": "000000"},
-        allow_redirects=False,
-        timeout=10,
-    )
-    return sent_back.headers["Location"].partition("authKey=")[2].partition("&")[0]
 
 
 def _resolve(story: Story) -> None:

@@ -36,7 +36,6 @@ class Charged:
     order_id: str
     won: int
     balance_won: int
-    billing_key: str
 
 
 def broken(

@@ -16,9 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import requests
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 import clock
 import config
@@ -29,7 +28,8 @@ from billing.change_card import start_card_change
 from billing.subscribe import Agreement, authorize_checkout, finish_checkout, start_checkout
 from bin.service import ROOT, Service
 from bin.shop import Shop
-from chaos.promises import Charged, broken
+from chaos.promises import broken
+from chaos.world import charged_by, let_timers_run_out, register
 from gateways.payment import PaymentGatewayError
 from gateways.sandbox_clock import set_sandbox_clock
 from models import Plan, Quote, ShopClock, Subscription, User, db
@@ -210,7 +210,8 @@ class Storm:
 
     def _come_back(self, user: User, checkout_id: str) -> None:
         extensions = self.app.extensions
-        auth_key = self._register(user)
+        card = self.weather.choice(CARDS)
+        auth_key = register(self.shop, user, card) or secrets.token_urlsafe(20)
         vault = extensions["vault"]
         now = clock.now()
         authorize_checkout(checkout_id=checkout_id, auth_key=auth_key, vault=vault, now=now)
@@ -224,30 +225,6 @@ class Storm:
             now=now,
         )
 
-    def _register(self, user: User) -> str:
-        window = {
-            "clientKey": config.SANDBOX_CLIENT_KEY,
-            "customerKey": user.customer_key,
-            "customerName": user.name,
-            "customerEmail": user.email,
-            "successUrl": f"{self.shop.url}/success",
-            "failUrl": f"{self.shop.url}/fail",
-            "windowTarget": "self",
-        }
-        sandbox = self.shop.sandbox_url
-        headers = {"Origin": self.shop.url}
-        opened = requests.post(
-            f"{sandbox}/window/billing", json=window, headers=headers, timeout=30
-        ).json()
-        sent_back = requests.post(
-            sandbox + opened["path"],
-            data={"card": self.weather.choice(CARDS), "identity": "000000"},
-            allow_redirects=False,
-            timeout=30,
-        )
-        found = sent_back.headers["Location"].partition("authKey=")[2].partition("&")[0]
-        return found or secrets.token_urlsafe(20)
-
     def _set_clock(self, moment: datetime) -> None:
         with self.app.app_context():
             ShopClock.set_ahead(moment - clock.real_now())
@@ -259,7 +236,8 @@ class Storm:
         """Stop the workers, let the timers of the wire run out, and do one quiet run."""
         for worker in self._workers:
             worker.kill()
-        self._let_timers_run_out()
+        with self.app.app_context():
+            let_timers_run_out()
         self._run_once()
         with self.app.app_context():
             terms: CollectionTerms = self.app.extensions["collection_terms"]
@@ -273,18 +251,6 @@ class Storm:
                 name = "held" if subscription.is_held else str(subscription.status)
                 counts = self.outcome.subscriptions
                 counts[name] = counts.get(name, 0) + 1
-
-    def _let_timers_run_out(self) -> None:
-        with self.app.app_context():
-            for statement in (
-                "UPDATE payment_attempt SET next_look_up_at = created_at, resend_after = created_at"
-                " WHERE status = 'pending'",
-                "UPDATE checkout SET leased_until = NULL, next_issue_at = NULL"
-                " WHERE status = 'authorized'",
-                "UPDATE billing_key SET next_revocation_at = NULL",
-            ):
-                db.session.execute(text(statement))
-            db.session.commit()
 
     def _run_once(self) -> None:
         command = [sys.executable, "-m", "flask", "billing", "run", "--json"]
@@ -302,16 +268,3 @@ class Storm:
             ready="worker ready",
             environ=self.shop.env,
         )
-
-
-def charged_by(shop: Shop) -> list[Charged]:
-    """Return every payment that the sandbox's ledger holds."""
-    return [
-        Charged(
-            order_id=row["order_id"],
-            won=row["total_amount"],
-            balance_won=row["balance_amount"],
-            billing_key=row["billing_key"],
-        )
-        for row in shop.control.ledger()["payments"]
-    ]

@@ -59,12 +59,16 @@ def work_billing(workers: int, pause: float) -> None:
     """Do what is due again and again, until SIGTERM; what is in flight is finished first."""
     stop, app = _stop_on_signal(), _app()
     strain = strain_of(app)
+    may_act = True
     _keep_pace(app)
     click.echo("worker ready")
     while not stop.is_set():
         try:
-            if _may_act(app):
+            could, may_act = may_act, app.extensions["arming"].may_act()
+            if may_act:
                 Run(app, time=clock.now, workers=workers, stop=stop, strain=strain).do(EVERYTHING)
+            elif could:
+                log.error(_NOT_ARMED)
         except SQLAlchemyError:
             log.exception("the database does not answer: trying again")
         stop.wait(pause)

@@ -184,12 +184,14 @@ class Subscription(Model):
         """Return a subscription as it is now, its row locked until the commit.
 
         Every use case that changes anything of a subscription takes this lock first; what the
-        session had read before is read again.
+        session had read before is read again. The row is read after the lock, not with it: while
+        one waits for the lock, the card that the row refers to may change.
         """
         db.session.flush()
         db.session.expire_all()
-        query = select(cls).filter_by(id=subscription_id).with_for_update(of=cls)
-        return db.session.scalars(query).one()
+        lock = select(cls.id).filter_by(id=subscription_id).with_for_update()
+        db.session.scalars(lock).one()
+        return db.session.get_one(cls, subscription_id)
 
     @classmethod
     def live_for(cls, user_id: int, product_id: int) -> "Subscription | None":
@@ -216,7 +218,7 @@ class Subscription(Model):
     def claimed(cls, subscription_id: int, *, key_pair: str) -> "Subscription | None":
         """Return a subscription locked until the commit, to be charged with `key_pair`.
 
-        None where another process has it, or where Toss refuses this pair of keys.
+        None where another process has it or has just changed it, or where Toss refuses this pair.
         """
         db.session.flush()
         db.session.expire_all()

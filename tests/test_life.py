@@ -159,7 +159,7 @@ class Life(RuleBasedStateMachine):
 
     def _broken(self, *, is_settled: bool) -> list[str]:
         charged = [
-            Charged(paid.order_id, paid.total_won, paid.balance_won, "")
+            Charged(paid.order_id, paid.total_won, paid.balance_won)
             for paid in self.gateway.payments
         ]
         return broken(charged, terms=TERMS, now=self.now, is_settled=is_settled)

@@ -1,7 +1,9 @@
+import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from billing.cancel import end_due, schedule_cancellation
 from billing.change_card import NothingToChange, start_card_change
@@ -206,3 +208,53 @@ def test_only_the_owner_of_a_running_subscription_changes_its_card(sub_id, other
     end_due(subscription_id=sub_id, now=DUE)
     with pytest.raises(NothingToChange):
         start_card_change(user=user, subscription_id=sub_id, now=DUE)
+
+
+def until_somebody_waits_for_a_lock():
+    """Return once another connection stands before a lock; SQLite cannot tell, and need not."""
+    if db.engine.dialect.name == "sqlite":
+        return
+    end = time.monotonic() + 10
+    with db.engine.connect() as connection:
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while not connection.execute(waiting).scalar_one():
+            assert time.monotonic() < end, "nobody came to the lock"
+            threading.Event().wait(0.02)
+
+
+def test_who_waits_for_the_lock_while_the_card_changes_reads_the_new_card(app, sub_id, user, now):
+    """The lock is held by a card change; another use case waits for it and goes on after."""
+    holds, waits, seen = threading.Event(), threading.Event(), []
+
+    def wait_for_the_lock():
+        with app.app_context():
+            holds.wait(10)
+            waits.set()
+            seen.append(Subscription.locked(sub_id).billing_key.card_number)
+            db.session.rollback()
+
+    thread = threading.Thread(target=wait_for_the_lock)
+    thread.start()
+    subscription = Subscription.locked(sub_id)
+    holds.set()
+    waits.wait(10)
+    until_somebody_waits_for_a_lock()
+    new = BillingKey(
+        user_id=user.id,
+        ciphertext="x",
+        fingerprint="new",
+        method="카드",
+        card_issuer="국민",
+        card_number="new card",
+        key_pair="billing",
+        m_id="x",
+        secret_fingerprint="x",
+        issued_at=now,
+    )
+    db.session.add(new)
+    db.session.flush()
+    subscription.replace_billing_key(new, today=date(2026, 11, 20))
+    db.session.commit()
+    thread.join(20)
+
+    assert seen == ["new card"]

@@ -1,0 +1,55 @@
+"""What storm and crash both do to a shop: register cards, and let the wire's timers run out."""
+
+import requests
+from sqlalchemy import text
+
+import config
+from bin.shop import Shop
+from chaos.promises import Charged
+from models import User, db
+
+_TIMERS = (
+    "UPDATE payment_attempt SET next_look_up_at = created_at, resend_after = created_at"
+    " WHERE status = 'pending'",
+    "UPDATE checkout SET leased_until = NULL, next_issue_at = NULL",
+    "UPDATE billing_key SET next_revocation_at = NULL",
+    "UPDATE breaker SET next_probe_at = opened_at",
+)
+
+
+def register(shop: Shop, user: User, card: str) -> str:
+    """Enter a card in the sandbox's window; return the auth key, empty where it was refused."""
+    window = {
+        "clientKey": config.SANDBOX_CLIENT_KEY,
+        "customerKey": user.customer_key,
+        "customerName": user.name,
+        "customerEmail": user.email,
+        "successUrl": f"{shop.url}/success",
+        "failUrl": f"{shop.url}/fail",
+        "windowTarget": "self",
+    }
+    headers = {"Origin": shop.url}
+    sandbox = shop.sandbox_url
+    opened = requests.post(f"{sandbox}/window/billing", json=window, headers=headers, timeout=30)
+    sent_back = requests.post(
+        sandbox + opened.json()["path"],
+        data={"card": card, "identity": "000000"},
+        allow_redirects=False,
+        timeout=30,
+    )
+    return sent_back.headers["Location"].partition("authKey=")[2].partition("&")[0]
+
+
+def let_timers_run_out() -> None:
+    """Do as if the minutes had passed that leases, look-ups and retries wait for."""
+    for statement in _TIMERS:
+        db.session.execute(text(statement))
+    db.session.commit()
+
+
+def charged_by(shop: Shop) -> list[Charged]:
+    """Return every payment that the sandbox's ledger holds."""
+    return [
+        Charged(row["order_id"], row["total_amount"], row["balance_amount"])
+        for row in shop.control.ledger()["payments"]
+    ]
