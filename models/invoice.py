@@ -130,6 +130,11 @@ class Invoice(Model):
         return self.status is InvoiceStatus.PAID
 
     @property
+    def is_set_aside(self) -> bool:
+        """Test whether only the merchant can go on with this invoice."""
+        return self.status is InvoiceStatus.SET_ASIDE
+
+    @property
     def has_attempt_in_flight(self) -> bool:
         """Test whether an attempt is pending or set aside: nothing more may be charged."""
         return any(attempt.is_pending or attempt.is_set_aside for attempt in self.attempts)

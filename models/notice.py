@@ -23,6 +23,9 @@ class NoticeKind(StrEnum):
     CARD_CHANGED = "card_changed"
     ENDED_UNPAID = "ended_unpaid"
     TERM_RESTARTED = "term_restarted"
+    END_SCHEDULED = "end_scheduled"
+    ENDED = "ended"
+    REFUNDED = "refunded"
     MERCHANT_ALERT = "merchant_alert"
 
 
@@ -97,6 +100,11 @@ class Notice(Model):
             cls.status == NoticeStatus.PENDING, cls.due_at <= now
         )
         return batch(query, after=after, limit=limit)
+
+    @classmethod
+    def with_cause(cls, cause: str) -> "Notice | None":
+        """Return the notice that was written for this cause."""
+        return db.session.scalar(select(cls).filter_by(cause=cause))
 
     @property
     def is_pending(self) -> bool:

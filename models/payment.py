@@ -3,17 +3,21 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, db
 
 if TYPE_CHECKING:
     from models.invoice import Invoice
+    from models.refund import Refund
 
 
 class Payment(Model):
-    """A confirmed charge. The won of supply, VAT and tax-free part are Toss's, at approval."""
+    """A confirmed charge. The won of supply, VAT and tax-free part are Toss's, at approval.
+
+    `used_at` is the first visit to the library that this payment paid for.
+    """
 
     __table_args__ = (
         CheckConstraint("amount_won > 0", name="amount_positive"),
@@ -33,6 +37,8 @@ class Payment(Model):
     vat_won: Mapped[int]
     tax_free_won: Mapped[int]
     refunded_won: Mapped[int] = mapped_column(default=0)
+    is_partial_cancelable: Mapped[bool] = mapped_column(default=True)
+    used_at: Mapped[datetime | None]
     method: Mapped[str] = mapped_column(String(50))
     card_issuer: Mapped[str] = mapped_column(String(50))
     card_number: Mapped[str] = mapped_column(String(50))
@@ -44,6 +50,7 @@ class Payment(Model):
     api_version: Mapped[str | None] = mapped_column(String(50))
     approved_at: Mapped[datetime]
     invoice: Mapped["Invoice"] = relationship(back_populates="payment")
+    refunds: Mapped[list["Refund"]] = relationship(back_populates="payment", order_by="Refund.id")
 
     @classmethod
     def of_user(cls, user_id: int, *, limit: int | None = None) -> list["Payment"]:
@@ -55,3 +62,30 @@ class Payment(Model):
     def balance_won(self) -> int:
         """Return what has not been given back."""
         return self.amount_won - self.refunded_won
+
+    @property
+    def is_refunded_whole(self) -> bool:
+        """Test whether all of it was given back (Toss contract, rule 15)."""
+        return not self.balance_won
+
+    @property
+    def refund_in_flight(self) -> "Refund | None":
+        """Return the refund that Toss has not settled yet."""
+        return next((refund for refund in self.refunds if refund.is_pending), None)
+
+    @property
+    def refundable_won(self) -> int:
+        """Return what may still be promised: neither given back nor on its way."""
+        owed = sum(one.amount_won for one in self.refunds if one.is_pending or one.is_by_hand)
+        return self.balance_won - owed
+
+    def note_refund(self, amount_won: int) -> None:
+        """Count what went back."""
+        self.refunded_won += amount_won
+
+    def note_use(self, *, now: datetime) -> None:
+        """Remember the first time that something it paid for was used; once."""
+        db.session.execute(
+            update(Payment).where(Payment.id == self.id, Payment.used_at.is_(None)),
+            {"used_at": now},
+        )

@@ -14,6 +14,7 @@ class RequestKind(StrEnum):
 
     ISSUE = "issue"
     CHARGE = "charge"
+    CANCEL = "cancel"
 
 
 class PaymentRequest(Model):
@@ -21,8 +22,9 @@ class PaymentRequest(Model):
 
     __table_args__ = (
         CheckConstraint(
-            "(kind = 'issue' AND checkout_id IS NOT NULL AND attempt_id IS NULL)"
-            " OR (kind = 'charge' AND attempt_id IS NOT NULL AND checkout_id IS NULL)",
+            "(kind = 'issue') = (checkout_id IS NOT NULL)"
+            " AND (kind = 'charge') = (attempt_id IS NOT NULL)"
+            " AND (kind = 'cancel') = (refund_id IS NOT NULL)",
             name="one_subject",
         ),
     )
@@ -31,6 +33,7 @@ class PaymentRequest(Model):
     kind: Mapped[RequestKind]
     checkout_id: Mapped[str | None] = mapped_column(ForeignKey("checkout.id"), index=True)
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey("payment_attempt.id"), index=True)
+    refund_id: Mapped[int | None] = mapped_column(ForeignKey("refund.id"), index=True)
     idempotency_key: Mapped[str] = mapped_column(String(36))
     secret_fingerprint: Mapped[str] = mapped_column(String(16))
     sent_at: Mapped[datetime]
@@ -49,12 +52,14 @@ class PaymentRequest(Model):
         now: datetime,
         checkout_id: str | None = None,
         attempt_id: int | None = None,
+        refund_id: int | None = None,
     ) -> int:
         """Add a sending that is about to leave, and return its id."""
         values = {
             "kind": kind,
             "checkout_id": checkout_id,
             "attempt_id": attempt_id,
+            "refund_id": refund_id,
             "idempotency_key": idempotency_key,
             "secret_fingerprint": secret_fingerprint,
             "sent_at": now,

@@ -8,24 +8,43 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, db
+from models.payment import Payment
 from models.plan import Plan
+from models.refund import RefundCause
 from models.user import User
-from rules.periods import Period, seoul_date
+from rules.periods import Period, seoul_date, seoul_instant
 
 CHECKOUT_LIFETIME = timedelta(minutes=60)
+REFUND_LIFETIME = timedelta(minutes=30)
 
 
 class QuoteKind(StrEnum):
     """What the amount is for."""
 
     FIRST_CHARGE = "first_charge"
+    REFUND = "refund"
+    CHANGE_NOW = "change_now"
+    CHANGE_LATER = "change_later"
 
 
 class Quote(Model):
-    """What will be charged, for which days, until when the offer stands; never changed."""
+    """What will be charged and given back, for which days, until when the offer stands.
+
+    Never changed. `refund_won` comes back of `payment`; the days of a quote that only gives back
+    are those of that payment, which the database does not tie it to: payments hang on quotes
+    themselves, and two ties would be a circle. `lines` say how the amounts were worked out, in won
+    with a sign.
+    """
 
     __table_args__ = (
-        CheckConstraint("amount_won > 0", name="amount_positive"),
+        CheckConstraint(
+            "amount_won >= 0 AND (amount_won = 0) = (kind = 'refund')", name="amount_positive"
+        ),
+        CheckConstraint("refund_won >= 0", name="refund_not_negative"),
+        CheckConstraint(
+            "payment_id IS NOT NULL OR (refund_won = 0 AND refund_cause IS NULL)",
+            name="refund_of_payment",
+        ),
         CheckConstraint(
             "tax_free_won >= 0 AND tax_free_won <= amount_won", name="tax_free_within_amount"
         ),
@@ -38,6 +57,9 @@ class Quote(Model):
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
     amount_won: Mapped[int]
     tax_free_won: Mapped[int]
+    refund_won: Mapped[int] = mapped_column(default=0)
+    refund_cause: Mapped[RefundCause | None]
+    payment_id: Mapped[int | None]
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     anchor_on: Mapped[date]
     period_start_on: Mapped[date]
@@ -45,6 +67,14 @@ class Quote(Model):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
+    payment: Mapped[Payment | None] = relationship(
+        primaryjoin="foreign(Quote.payment_id) == Payment.id", viewonly=True
+    )
+
+    @classmethod
+    def of_user(cls, user_id: int, quote_id: int | None) -> "Quote | None":
+        """Return this customer's quote."""
+        return db.session.scalar(select(cls).filter_by(id=quote_id, user_id=user_id))
 
     @classmethod
     def of(cls, user_id: int, quote_id: int | None, plan_id: int) -> "Quote | None":
@@ -82,11 +112,61 @@ class Quote(Model):
         db.session.add(quote)
         return quote
 
+    @classmethod
+    def refund(
+        cls,
+        payment: Payment,
+        *,
+        plan: Plan,
+        period: Period,
+        won: int,
+        cause: RefundCause,
+        lines: list[dict[str, Any]],
+        now: datetime,
+    ) -> "Quote":
+        """Add the quote of what comes back of a payment to whom leaves today in Seoul."""
+        quote = cls(
+            kind=QuoteKind.REFUND,
+            user_id=payment.user_id,
+            plan=plan,
+            payment_id=payment.id,
+            amount_won=0,
+            tax_free_won=0,
+            refund_won=won,
+            refund_cause=cause,
+            lines=lines,
+            anchor_on=period.start_on,
+            period_start_on=period.start_on,
+            period_end_on=period.end_on,
+            created_at=now,
+            expires_at=refund_expiry(now),
+        )
+        db.session.add(quote)
+        return quote
+
     @property
     def period(self) -> Period:
         """Return the days that the amount pays for."""
         return Period(self.period_start_on, self.period_end_on)
 
+    @property
+    def is_whole(self) -> bool:
+        """Test whether all that was paid comes back."""
+        return self.payment is not None and self.refund_won == self.payment.amount_won
+
+    @property
+    def is_withdrawal(self) -> bool:
+        """Test whether this is 청약철회, not 중도해지."""
+        return self.refund_cause is RefundCause.WITHDRAWAL
+
     def is_open(self, now: datetime) -> bool:
         """Test whether the offer still stands."""
         return now < self.expires_at
+
+
+def refund_expiry(now: datetime) -> datetime:
+    """Return until when a quote that gives money back stands: half an hour, or midnight in Seoul.
+
+    A day more is used at midnight, so the amount is another one.
+    """
+    return min(now + REFUND_LIFETIME, seoul_instant(seoul_date(now) + timedelta(days=1)))

@@ -28,6 +28,7 @@ from sqlalchemy.sql.base import ExecutableOption
 from models.base import InvalidTransition, Model, batch, db
 from models.billing_key import BillingKey
 from models.breaker import Breaker
+from models.payment import Payment
 from models.plan import Plan
 from models.product import Product
 from models.quote import Quote
@@ -54,6 +55,9 @@ class EndReason(StrEnum):
     MERCHANT_ERROR = "merchant_error"
     UNPAID = "unpaid"
     ABANDONED = "abandoned"
+    WITHDRAWN = "withdrawn"
+    TERMINATED = "terminated"
+    REFUNDED = "refunded"
 
 
 _LIVE = (SubscriptionStatus.INCOMPLETE, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
@@ -331,6 +335,14 @@ class Subscription(Model):
     def open_invoice(self) -> "Invoice | None":
         """Return what is owed and not yet paid or void."""
         return next((invoice for invoice in reversed(self.invoices) if invoice.is_open), None)
+
+    @property
+    def current_payment(self) -> Payment | None:
+        """Return what paid for the current period; the merchant may have waived it."""
+        of_period = Payment.invoice.has(
+            subscription_id=self.id, term_no=self.term_no, period_no=self.period_no
+        )
+        return db.session.scalar(select(Payment).where(of_period))
 
     @property
     def last_invoiced_at(self) -> datetime:

@@ -23,7 +23,7 @@ from models.invoice import InvoiceStatus
 from models.notice import NoticeKind
 from models.payment_attempt import AttemptStatus
 from models.plan import TaxKind
-from models.refund import RefundStatus
+from models.refund import RefundCause, RefundStatus
 from models.subscription import SubscriptionStatus
 from rules.periods import Interval
 
@@ -192,8 +192,10 @@ def refund(payment, now, **changes):
         "payment_id": payment.id,
         "amount_won": 100,
         "balance_before_won": 9900,
-        "reason": "청약철회",
+        "cause": RefundCause.WITHDRAWAL,
+        "status": RefundStatus.PENDING,
         "created_at": now,
+        "next_look_up_at": now,
     }
     return Refund(**{**values, **changes})
 
@@ -212,7 +214,11 @@ def test_a_refund_stays_within_the_balance(payment, now, changes):
 
 
 def test_a_settled_refund_has_a_time(payment, now):
-    refused(refund(payment, now, status=RefundStatus.SUCCEEDED))
+    refused(refund(payment, now, status=RefundStatus.SUCCEEDED, transaction_key="t1"))
+
+
+def test_a_refund_that_went_back_names_tosss_transaction(payment, now):
+    refused(refund(payment, now, status=RefundStatus.SUCCEEDED, settled_at=now))
 
 
 @pytest.mark.parametrize(

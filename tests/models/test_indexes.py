@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from sqlalchemy import event, text
 
-from models import BillingKey, Checkout, Notice, PaymentAttempt, Subscription, db
+from models import BillingKey, Checkout, Notice, PaymentAttempt, Refund, Subscription, db
 
 DAY = date(2027, 1, 4)
 
@@ -33,6 +33,9 @@ QUESTIONS = {
     ),
     "ix_billing_key_revoking": lambda now, after: BillingKey.to_revoke(
         now=now, after=after and (1,), limit=9
+    ),
+    "ix_refund_pending": lambda now, after: Refund.pending(
+        now=now, after=after and (now, 1), limit=9
     ),
     "ix_notice_pending": lambda now, after: Notice.due(now=now, after=after and (now, 1), limit=9),
 }
