@@ -20,6 +20,7 @@ from gateways.toss import TossGateway
 from models import ShopClock, Vault, db
 from models.base import prepare_sqlite
 from rules.collection_terms import CollectionTerms
+from rules.refunds import RefundTerms
 from views.room import Room
 
 
@@ -60,6 +61,10 @@ def create_app(
         billing_hour=app.config["BILLING_HOUR"],
         retry_days=app.config["RETRY_DAYS"],
         grace_days=app.config["GRACE_DAYS"],
+    )
+    app.extensions["refund_terms"] = RefundTerms(
+        withdraw_days=app.config["REFUND_WITHDRAW_DAYS"],
+        penalty_percent=app.config["REFUND_PENALTY_PCT"],
     )
     app.extensions["toss_room"] = Room(
         app, places=app.config["TOSS_WEB_ROOM"], wait_seconds=app.config["TOSS_WEB_WAIT"]

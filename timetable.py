@@ -21,6 +21,7 @@ from billing.cancel import end_due
 from billing.dun import lapse
 from billing.probe import probe
 from billing.reconcile import reconcile
+from billing.refund import give_back
 from billing.renew import renew
 from billing.revoke_billing_key import revoke_billing_key
 from billing.send_notice import send_notice
@@ -34,7 +35,7 @@ from gateways.payment import (
     PaymentGatewayError,
     RequestRejected,
 )
-from models import BillingKey, Breaker, Checkout, Notice, PaymentAttempt, Subscription
+from models import BillingKey, Breaker, Checkout, Notice, PaymentAttempt, Refund, Subscription
 from rules.periods import seoul_date
 from views import mails
 
@@ -258,6 +259,14 @@ ATTEMPTS_AT_ONCE = Job(
     ATTEMPTS.act,
     asks_toss=True,
 )
+REFUNDS = Job(
+    "refunds",
+    lambda now, after, limit: Refund.pending(now=now, after=after, limit=limit),
+    lambda record, now: give_back(
+        refund_id=record, gateway=current_app.extensions["payment_gateway"], now=now
+    ),
+    asks_toss=True,
+)
 ENDS = Job(
     "ends",
     lambda now, after, limit: Subscription.due_to_end(now=now, after=after, limit=limit),
@@ -306,6 +315,7 @@ EVERYTHING = (
     PROBES,
     CHECKOUTS,
     ATTEMPTS,
+    REFUNDS,
     ENDS,
     LAPSES,
     RENEWALS,
@@ -314,5 +324,5 @@ EVERYTHING = (
     BILLING_KEYS,
     NOTICES,
 )
-LOST_ANSWERS = (CHECKOUTS_AT_ONCE, ATTEMPTS_AT_ONCE)
+LOST_ANSWERS = (CHECKOUTS_AT_ONCE, ATTEMPTS_AT_ONCE, REFUNDS)
 BY_NAME = {job.name: job for job in EVERYTHING}

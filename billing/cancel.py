@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from billing import BillingError
-from models import AuditEntry, Subscription, db
+from models import AuditEntry, Notice, Subscription, db
+from models.notice import NoticeKind
 from models.subscription import EndReason
 
 
@@ -35,6 +36,14 @@ def schedule_cancellation(*, subscription_id: int, actor_id: int, now: datetime)
         _end(subscription, now=now)
     elif subscription.is_running and not subscription.is_canceling:
         subscription.schedule_cancellation(now=now)
+        Notice.owe(
+            NoticeKind.END_SCHEDULED,
+            cause=f"end_scheduled:{subscription.id}:{now:%Y%m%d%H%M%S%f}",
+            user_id=subscription.user_id,
+            facts={"subscription_id": subscription.id},
+            now=now,
+            may_be_known=True,
+        )
     else:
         db.session.rollback()
         raise NotCancelable
@@ -80,6 +89,14 @@ def _end(subscription: Subscription, *, now: datetime) -> None:
         invoice.void()
     subscription.end(EndReason.CANCELED, now=now)
     subscription.billing_key.begin_revocation()
+    if subscription.was_paid:
+        Notice.owe(
+            NoticeKind.ENDED,
+            cause=f"ended:{subscription.id}",
+            user_id=subscription.user_id,
+            facts={"subscription_id": subscription.id, "refund_id": None},
+            now=now,
+        )
 
 
 def _log(action: str, subscription: Subscription, *, actor_id: int | None, now: datetime) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import joinedload
 from billing import BillingError
 from billing.alert_merchant import alert_merchant
 from billing.dun import dun
+from billing.refund import begin_refund
 from gateways.payment import (
     BillingKeyRejected,
     CardDeclined,
@@ -38,6 +39,7 @@ from models import (
 from models.checkout import FailureKind
 from models.notice import NoticeKind
 from models.payment_request import RequestKind
+from models.refund import RefundCause
 from models.subscription import EndReason
 from rules.collection_terms import CollectionTerms
 
@@ -170,11 +172,14 @@ def settle(
         attempt.look_up_again(at=now + FIRST_LOOK_UP)
         db.session.commit()
         raise OutcomeUnknown(answer.status, "not decided yet", trace_id=answer.trace_id)
-    if answer.is_canceled or differences or not attempt.invoice.is_open:
+    if answer.is_canceled or differences or attempt.invoice.is_set_aside:
         _set_aside(attempt, answer, differences, now=now)
         db.session.commit()
         raise OutcomeUnknown("set_aside", "; ".join(differences), trace_id=answer.trace_id)
-    payment = _book(attempt, answer, gateway=gateway, now=now)
+    if attempt.invoice.is_open:
+        payment = _book(attempt, answer, gateway=gateway, now=now)
+    else:
+        payment = _book_too_late(attempt, answer, gateway=gateway, now=now)
     db.session.commit()
     return payment
 
@@ -294,30 +299,7 @@ def _book(
 ) -> Payment:
     invoice = attempt.invoice
     subscription = invoice.subscription
-    card = answer.card
-    payment = Payment(
-        user_id=subscription.user_id,
-        invoice_id=invoice.id,
-        attempt_id=attempt.id,
-        payment_key=answer.payment_key,
-        order_id=answer.order_id,
-        amount_won=answer.total_won,
-        supplied_won=answer.supplied_won,
-        vat_won=answer.vat_won,
-        tax_free_won=answer.tax_free_won,
-        method=answer.method,
-        card_issuer=card.issuer_name if card else attempt.billing_key.card_issuer,
-        card_number=card.number if card else attempt.billing_key.card_number,
-        approve_no=answer.approve_no,
-        receipt_url=answer.receipt_url,
-        key_pair=attempt.key_pair,
-        m_id=answer.m_id,
-        secret_fingerprint=gateway.secret_fingerprint,
-        api_version=answer.version,
-        approved_at=answer.approved_at or now,
-    )
-    db.session.add(payment)
-    attempt.succeed(now=now)
+    payment = _payment(attempt, answer, gateway=gateway, now=now)
     invoice.pay(now=now)
     if subscription.is_incomplete:
         subscription.activate(invoice.period)
@@ -333,6 +315,49 @@ def _book(
         facts={"invoice_id": invoice.id},
         now=now,
     )
+    return payment
+
+
+def _book_too_late(
+    attempt: PaymentAttempt, answer: PaymentAnswer, *, gateway: PaymentGateway, now: datetime
+) -> Payment:
+    """Book a success that nobody owes any more, and give it back whole."""
+    payment = _payment(attempt, answer, gateway=gateway, now=now)
+    db.session.flush()
+    begin_refund(payment, won=payment.amount_won, cause=RefundCause.LATE_SUCCESS, now=now)
+    alert_merchant("late_success", code="", subject=attempt.order_id, now=now)
+    return payment
+
+
+def _payment(
+    attempt: PaymentAttempt, answer: PaymentAnswer, *, gateway: PaymentGateway, now: datetime
+) -> Payment:
+    invoice = attempt.invoice
+    card = answer.card
+    payment = Payment(
+        user_id=invoice.subscription.user_id,
+        invoice_id=invoice.id,
+        attempt_id=attempt.id,
+        payment_key=answer.payment_key,
+        order_id=answer.order_id,
+        amount_won=answer.total_won,
+        supplied_won=answer.supplied_won,
+        vat_won=answer.vat_won,
+        tax_free_won=answer.tax_free_won,
+        method=answer.method,
+        card_issuer=card.issuer_name if card else attempt.billing_key.card_issuer,
+        card_number=card.number if card else attempt.billing_key.card_number,
+        approve_no=answer.approve_no,
+        receipt_url=answer.receipt_url,
+        is_partial_cancelable=answer.is_partial_cancelable,
+        key_pair=attempt.key_pair,
+        m_id=answer.m_id,
+        secret_fingerprint=gateway.secret_fingerprint,
+        api_version=answer.version,
+        approved_at=answer.approved_at or now,
+    )
+    db.session.add(payment)
+    attempt.succeed(now=now)
     return payment
 
 
@@ -391,7 +416,7 @@ def _set_aside(
     if differences:
         code = "answer_differs"
     else:
-        code = "canceled_elsewhere" if answer.is_canceled else "late_success"
+        code = "canceled_elsewhere" if answer.is_canceled else "already_set_aside"
     attempt.set_aside(code, "; ".join(differences) or answer.status, now=now)
     leave_to_merchant(attempt, now=now)
     alert_merchant("charge_set_aside", code=code, subject=attempt.order_id, now=now)

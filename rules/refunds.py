@@ -84,6 +84,15 @@ def refund(
     )
 
 
+def tax_free_share(amount_won: int, *, balance_won: int, tax_free_won: int) -> int:
+    """Return how much of `amount_won`, a part of a balance, is tax-free: in proportion, rounded.
+
+    `tax_free_won` is the tax-free part of `balance_won`. What is left on either side covers it.
+    """
+    share = (2 * amount_won * tax_free_won + balance_won) // (2 * balance_won)
+    return max(amount_won - (balance_won - tax_free_won), min(share, tax_free_won, amount_won))
+
+
 def withdrawal_ends_on(
     period: Period,
     *,
