@@ -12,3 +12,8 @@ def vat_included(total_won: int, tax_free_won: int = 0) -> int:
 def formatted(won: int) -> str:
     """Return `won` as it is written on pages: `9,900원`."""
     return f"{won:,}원"
+
+
+def signed(won: int) -> str:
+    """Return `won` as a line of a calculation: `9,900원`, `-3,300원`."""
+    return f"-{formatted(-won)}" if won < 0 else formatted(won)

@@ -4,7 +4,7 @@ Rows 58 to 60, about the policies, are in `tests/views/test_policies.py`.
 """
 
 import re
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +16,10 @@ import config
 import timetable
 from gateways.mail import open_mailbox
 from gateways.payment import CardDeclined
-from models import BillingKey, Checkout, Consent, Payment, Plan, Product, User, db
+from models import BillingKey, Checkout, Consent, Payment, Plan, Product, Subscription, User, db
 from rules import business_number
-from rules.periods import Interval
+from rules.periods import Interval, seoul_instant
+from rules.refunds import RefundTerms
 
 CORE_FACTS = [
     "주식회사 달빛서재",
@@ -447,6 +448,158 @@ def test_row_32_my_subscription_shows_all_of_it(app, client, page, log_in, subsc
     client.post("/logout")
     log_in(other_user)
     page(f"/payments/{payment_id}", status=404)
+
+
+CANCELLATION = "/subscription/cancellation"
+
+
+@pytest.fixture
+def member(at, now, request):
+    """Return a customer with a paid subscription, on 20 November 2026."""
+    at(now)
+    return request.getfixturevalue("subscribed")
+
+
+def leave(client, page, kind):
+    """Leave by the page, as a customer does: one GET, one POST."""
+    shown = page(CANCELLATION)
+    return client.post(CANCELLATION, data={"kind": kind, "quote": shown.value("quote")})
+
+
+def test_row_33_leaving_is_one_click_from_my_page_and_two_screens(client, page, member):
+    mine = page("/subscription")
+    assert CANCELLATION in mine.links
+
+    steps = [page(CANCELLATION), leave(client, page, "period_end")]
+
+    assert len(steps) <= 2
+    assert steps[-1].location == "/subscription"
+
+
+def test_row_34_both_ways_stand_side_by_side_with_what_comes_back(page, member):
+    shown = page(CANCELLATION)
+    both = shown.all("input", name="kind")
+
+    assert [one["value"] for one in both] == ["period_end", "now"]
+    assert not any("checked" in one for one in both)
+    assert "지금 해지하고 9,900원 환불" in shown.text
+    assert "2026년 12월 19일까지 이용" in shown.text
+    assert "돌려받을 금액 9,900원" in shown.text
+
+
+def test_row_35_the_two_ways_look_alike(page, member):
+    shown = page(CANCELLATION)
+    labels = {
+        shown.all("label", for_=one["id"])[0]["class"] for one in shown.all("input", name="kind")
+    }
+
+    assert labels == {"choice"}
+
+
+def test_row_36_leaving_needs_no_phone_and_no_opening_hours(client, page, member, at):
+    at(datetime(2026, 11, 21, 18, 0, tzinfo=UTC))  # 03:00 on Sunday in Seoul
+    shown = page(CANCELLATION)
+
+    assert "전화" not in shown.text.replace(shown.footer, "").partition("사업자등록번호")[0]
+    assert leave(client, page, "now").status_code == 303
+
+
+def test_row_37_nothing_stands_between_the_button_and_the_result(client, page, member):
+    answer = leave(client, page, "period_end")
+
+    assert (answer.status_code, answer.location) == (303, "/subscription")
+    assert not page("/subscription").all("dialog")
+
+
+def test_row_38_one_who_leaves_later_is_not_charged_and_reads_to_the_end(
+    app, client, page, member, gateway, at
+):
+    leave(client, page, "period_end")
+    last_moment, end = seoul_instant(date(2026, 12, 19), 23), seoul_instant(date(2026, 12, 20), 9)
+    with app.app_context():
+        subscription = Subscription.latest_for(member.id)
+        assert subscription.grants_access(last_moment, grace_days=7)
+        assert not subscription.grants_access(end, grace_days=7)
+
+    timetable.Run(app, time=lambda: end, workers=1).do(timetable.EVERYTHING)
+
+    assert len(gateway.payments) == 1
+
+
+def test_row_39_one_who_leaves_now_gets_the_shown_won_back_once(
+    app, client, page, member, gateway, at, mails
+):
+    mails()
+    at(datetime(2026, 11, 29, 2, 0, tzinfo=UTC))
+    shown = page(CANCELLATION)
+    data = {"kind": "now", "quote": shown.value("quote")}
+
+    first = client.post(CANCELLATION, data=data)
+    second = client.post(CANCELLATION, data=data)
+
+    assert "지금 해지하고 6,930원 환불" not in shown.text
+    assert "지금 해지하고 6,600원 환불" in shown.text
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert [cancel.amount_won for cancel in gateway.cancels] == [6600]
+    assert "6,600원을 환불했어요" in page("/subscription").text
+    with app.app_context():
+        subscription = Subscription.latest_for(member.id)
+        assert subscription.is_ended
+        assert not subscription.billing_key.is_active
+    timetable.Run(app, time=lambda: datetime(2026, 11, 29, 3, tzinfo=UTC), workers=1).do(
+        timetable.EVERYTHING
+    )
+    assert gateway.billing_keys[0].is_deleted
+    kinds = {mail.subject for mail in mails()}
+    assert not kinds, "the mails left with the run"
+
+
+def test_row_40_a_scheduled_end_can_be_undone(app, client, page, member):
+    leave(client, page, "period_end")
+    assert client.post("/subscription/resumption").status_code == 303
+
+    with app.app_context():
+        subscription = Subscription.latest_for(member.id)
+        assert subscription.is_active and not subscription.is_canceling
+        assert subscription.next_charge_on == date(2026, 12, 20)
+
+
+@pytest.mark.parametrize(
+    ("day", "shown"),
+    [(27, "지금 해지하고 9,900원 환불"), (28, "지금 해지하고 6,930원 환불")],
+)
+def test_row_41_the_seventh_day_in_seoul_is_the_last_to_withdraw(
+    page, member, mails, at, day, shown
+):
+    mails()
+    at(seoul_instant(date(2026, 11, day)))
+
+    assert shown in page(CANCELLATION).text
+
+
+def test_row_42_each_renewal_can_be_withdrawn_from(app, page, member, gateway, mails, at, log_in):
+    mails()
+    due = seoul_instant(date(2026, 12, 20), 9)
+    gateway.now = due
+    timetable.Run(app, time=lambda: due, workers=1).do(timetable.EVERYTHING)
+    at(due + timedelta(days=3))
+    log_in(member)
+
+    assert "지금 해지하고 9,900원 환불" in page(CANCELLATION).text
+
+
+def test_row_43_no_penalty_above_the_cap_and_none_within_the_days_of_withdrawal(
+    app, client, page, member, mails, at, monkeypatch
+):
+    assert any("REFUND_PENALTY_PCT" in text for text in mistakes(REFUND_PENALTY_PCT="11"))
+    mails()
+    monkeypatch.setitem(app.extensions, "refund_terms", RefundTerms(penalty_percent=10))
+    client.get("/library")
+
+    at(datetime(2026, 11, 27, 2, 0, tzinfo=UTC))
+    assert "지금 해지하고 7,260원 환불" in page(CANCELLATION).text
+    at(datetime(2026, 11, 29, 2, 0, tzinfo=UTC))
+    assert "지금 해지하고 5,940원 환불" in page(CANCELLATION).text
 
 
 def test_row_49_a_reviewer_gets_in_by_mail_and_password(app, client, plan):

@@ -7,8 +7,9 @@ from flask import Flask, current_app
 from flask_login import current_user
 
 from config import ROOT
-from models import Plan, Subscription
+from models import Plan, Refund, Subscription
 from models.plan import TaxKind
+from models.refund import REASONS
 from models.subscription import SubscriptionStatus
 from rules import business_number, won
 from rules.periods import SEOUL, Interval, Period, seoul_date
@@ -42,6 +43,7 @@ _MENU = [
 def register(app: Flask) -> None:
     """Teach the templates the shop's formats and facts."""
     app.add_template_filter(won.formatted, "won")
+    app.add_template_filter(won.signed, "signed_won")
     app.add_template_filter(long_day, "long_day")
     app.add_template_filter(short_day, "short_day")
     app.add_template_filter(moment, "moment")
@@ -53,6 +55,8 @@ def register(app: Flask) -> None:
     app.add_template_filter(picture, "picture")
     app.add_template_filter(status_label, "status_label")
     app.add_template_filter(status_tone, "status_tone")
+    app.add_template_filter(refund_reason, "refund_reason")
+    app.add_template_filter(refund_state, "refund_state")
     app.context_processor(_facts)
     app.add_template_global(menu, "menu")
 
@@ -127,6 +131,20 @@ def status_label(subscription: Subscription) -> str:
     if subscription.is_canceling:
         return "해지 예약"
     return _STATUS_LABELS[subscription.status]
+
+
+def refund_reason(refund: Refund) -> str:
+    """Return why money goes back, in the customer's words."""
+    return REASONS[refund.cause]
+
+
+def refund_state(refund: Refund) -> str:
+    """Return how far a refund is, in the customer's words."""
+    if refund.is_done and refund.settled_at is not None:
+        return f"{short_day(refund.settled_at)} 환불했어요. 카드사에 따라 3~7영업일 뒤에 반영돼요."
+    if refund.is_by_hand:
+        return "카드 취소로 돌려드릴 수 없어 담당자가 따로 돌려드려요. 끝나면 이메일로 알려드려요."
+    return "환불을 요청하고 결과를 확인하고 있어요."
 
 
 def _facts() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from flask import Blueprint, abort, current_app, render_template
 from flask_login import current_user
 
 import clock
+from billing.note_use import note_use
 from models import Plan, Subscription
 from rules.periods import seoul_date
 from views import readings
@@ -45,10 +46,11 @@ def underlines() -> str:
 
 
 def _plan_to_read_by() -> Plan | None:
-    """Return the plan that lets the customer in today."""
+    """Return the plan that lets the customer in today, and note that it is being used."""
     subscription = Subscription.latest_for(current_user.id)
     if subscription is None or not subscription.grants_access(
         clock.now(), grace_days=current_app.config["GRACE_DAYS"]
     ):
         return None
+    note_use(subscription, now=clock.now())
     return subscription.plan

@@ -9,8 +9,10 @@ from typing import Any
 from flask import current_app, render_template
 
 from gateways.mail import Mail
-from models import Invoice, Notice, Subscription, User, db
+from models import Invoice, Notice, Refund, Subscription, User, db
 from models.notice import NoticeKind
+from models.refund import REASONS, RefundStatus
+from models.subscription import EndReason
 from views import refusals
 from views.passwords import reset_link
 
@@ -81,6 +83,27 @@ def _term_restarted(notice: Notice) -> dict[str, Any]:
     }
 
 
+def _ended(notice: Notice) -> dict[str, Any]:
+    subscription = db.session.get_one(Subscription, notice.facts["subscription_id"])
+    refund_id = notice.facts["refund_id"]
+    return {
+        **_of(subscription),
+        "how": _HOW.get(subscription.end_reason, "해지"),
+        "refund": refund_id and db.session.get_one(Refund, refund_id),
+        "pay_days": current_app.config["REFUND_PAY_BDAYS"],
+    }
+
+
+def _refunded(notice: Notice) -> dict[str, Any]:
+    refund = db.session.get_one(Refund, notice.facts["refund_id"])
+    return {
+        "refund": refund,
+        "payment": refund.payment,
+        "why": REASONS[refund.cause],
+        "by_hand": refund.status is RefundStatus.PAID_BY_HAND,
+    }
+
+
 def _of(subscription: Subscription) -> dict[str, Any]:
     return {"subscription": subscription, "plan": subscription.plan}
 
@@ -94,6 +117,12 @@ def _merchant_alert(notice: Notice) -> dict[str, Any]:
     return {"facts": notice.facts}
 
 
+_HOW: dict[EndReason | None, str] = {
+    EndReason.CANCELED: "다음 결제일에 해지 (일반해지)",
+    EndReason.TERMINATED: "지금 해지 (중도해지)",
+    EndReason.WITHDRAWN: "지금 해지 (청약철회)",
+    EndReason.REFUNDED: "결제 취소에 따른 해지",
+}
 _VALUES = {
     NoticeKind.CONTRACT: _contract,
     NoticeKind.RENEWAL_PAID: _renewal_paid,
@@ -101,6 +130,9 @@ _VALUES = {
     NoticeKind.CARD_CHANGED: _card_changed,
     NoticeKind.ENDED_UNPAID: _subscription,
     NoticeKind.TERM_RESTARTED: _term_restarted,
+    NoticeKind.END_SCHEDULED: _subscription,
+    NoticeKind.ENDED: _ended,
+    NoticeKind.REFUNDED: _refunded,
     NoticeKind.PASSWORD_RESET: _password_reset,
     NoticeKind.MERCHANT_ALERT: _merchant_alert,
 }

@@ -24,5 +24,6 @@ def show(payment_id: int) -> str:
         "payments/show.html",
         payment=payment,
         invoice=payment.invoice,
+        refunds=[refund for refund in payment.refunds if not refund.is_void],
         subscription=payment.invoice.subscription,
     )

@@ -55,6 +55,7 @@ def test_from_a_plan_to_a_paid_subscription_and_out(card_window: Page, toss: Oth
     heading(page, "서재")
     page.goto("/subscription")
     page.get_by_role("link", name="구독 해지").click()
+    page.get_by_role("radio", name="다음 결제일에 해지").check()
     page.get_by_role("button", name="구독 해지").click()
     page.get_by_role("button", name="해지 예약 취소").click()
     expect(page.locator("main")).to_contain_text("이용 중")

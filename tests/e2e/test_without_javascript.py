@@ -54,6 +54,7 @@ def test_a_subscriber_reads_leaves_and_stays(page: Page, shop: Shop) -> None:
     heading(page, "느린 편지")
     page.goto("/subscription")
     page.get_by_role("link", name="구독 해지").click()
+    page.get_by_role("radio", name="다음 결제일에 해지").check()
     page.get_by_role("button", name="구독 해지").click()
     page.get_by_role("button", name="해지 예약 취소").click()
     expect(page.locator("main")).to_contain_text("이용 중")

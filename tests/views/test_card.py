@@ -135,7 +135,10 @@ def test_leaving_from_past_due_says_what_happens(subscribed, page, client, renew
 def test_leaving_while_a_payment_is_unknown_says_so(subscribed, page, client, renewal, gateway):
     gateway.lose_next("charge")
     renewal()
-    client.post("/subscription/cancellation")
+    shown = page("/subscription/cancellation")
+    assert "확인하고 있는 결제가 승인되면 그 기간의 끝까지" in shown.text
+    assert not shown.all("input", value="now"), "nothing can be worked out yet"
+    client.post("/subscription/cancellation", data={"kind": "period_end"})
     assert "확인하고 있는 결제 말고는 더 결제되지 않아요" in page("/subscription").text
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import event
 from gateways.payment import CardDeclined
 from models import Plan, db
 
+LATER = {"kind": "period_end"}
+
 PUBLIC = [
     "/",
     "/plans",
@@ -148,7 +150,7 @@ def test_links_to_share_come_from_the_settings_and_not_from_the_host(client, pla
 
 def test_my_subscription_makes_at_most_four_queries(app, client, subscribed):
     assert queries_of_my_subscription(app, client, "이용 중") <= 4
-    client.post("/subscription/cancellation")
+    client.post("/subscription/cancellation", data=LATER)
     client.get("/subscription")
     assert queries_of_my_subscription(app, client, "해지 예약") <= 4
 

@@ -6,6 +6,8 @@ from sqlalchemy import select
 from gateways.payment import CardDeclined
 from models import Subscription, db
 
+LATER = {"kind": "period_end"}
+
 
 def test_without_a_subscription_the_page_leads_to_the_plans(page, log_in, user):
     log_in(user)
@@ -32,7 +34,7 @@ def test_leaving_takes_two_screens_and_can_be_undone(client, page, subscribed, g
     told = page("/subscription/cancellation").text
     assert "결제되지 않아요" in told
 
-    answer = client.post("/subscription/cancellation")
+    answer = client.post("/subscription/cancellation", data=LATER)
     assert (answer.status_code, answer.location) == (303, "/subscription")
     canceled = page("/subscription").text
     assert "해지 예약" in canceled
@@ -47,8 +49,8 @@ def test_leaving_takes_two_screens_and_can_be_undone(client, page, subscribed, g
 
 def test_leaving_twice_or_undoing_nothing_is_refused_in_words(client, subscribed):
     assert client.post("/subscription/resumption").status_code == 409
-    client.post("/subscription/cancellation")
-    answer = client.post("/subscription/cancellation")
+    client.post("/subscription/cancellation", data=LATER)
+    answer = client.post("/subscription/cancellation", data=LATER)
 
     assert answer.status_code == 409
     assert "내 구독" in answer.get_data(as_text=True)
@@ -63,7 +65,7 @@ def test_without_a_subscription_there_is_nothing_to_leave(client, log_in, user):
 
 def test_leaving_works_at_three_in_the_morning(client, subscribed, at):
     at(datetime(2026, 11, 21, 18, 0, tzinfo=UTC))
-    assert client.post("/subscription/cancellation").status_code == 303
+    assert client.post("/subscription/cancellation", data=LATER).status_code == 303
 
 
 def test_a_first_payment_that_failed_can_be_tried_again_or_dropped(
