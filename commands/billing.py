@@ -17,10 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 import clock
 from billing import BillingError
 from billing.audit import audit
+from billing.refund import ask_again, settle_by_hand
 from billing.resolve import Decision, resolve
 from gateways.pace import Pace
 from gateways.payment import PaymentGatewayError
-from models import ArmedHost, AuditEntry, db
+from models import ArmedHost, AuditEntry, Refund, db
 from timetable import EVERYTHING, LOST_ANSWERS, Job, Run, Summary, strain_of
 
 log = logging.getLogger("shop")
@@ -119,6 +120,39 @@ def resolve_attempt(order_id: str, decision: str) -> None:
     except (BillingError, PaymentGatewayError) as refusal:
         raise click.ClickException(f"{order_id}: {refusal}") from None
     click.echo(f"{order_id}: done")
+
+
+@billing.command("refunds")
+def list_refunds() -> None:
+    """List what Toss would not give back and the merchant owes; exit with 1 if there is any."""
+    owed = Refund.owed_by_hand()
+    for refund in owed:
+        click.echo(
+            f"{refund.id}: {refund.amount_won} won of {refund.payment.order_id}"
+            f" since {refund.created_at:%Y-%m-%d} UTC, Toss said: {refund.failure_code or '-'}"
+        )
+    if owed:
+        raise SystemExit(1)
+    click.echo("nothing is owed by hand")
+
+
+@billing.command("settle-refund")
+@click.argument("refund_id", type=int)
+@click.option(
+    "--as",
+    "how",
+    type=click.Choice(["paid-by-hand", "ask-again"]),
+    required=True,
+    help="It was given back in another way; or Toss is asked once more.",
+)
+def settle_refund(refund_id: int, how: str) -> None:
+    """Settle a refund that the merchant owes by hand."""
+    if db.session.get(Refund, refund_id) is None:
+        raise click.ClickException(f"there is no refund {refund_id}")
+    settle = settle_by_hand if how == "paid-by-hand" else ask_again
+    if not settle(refund_id=refund_id, actor_id=None, now=clock.now()):
+        raise click.ClickException(f"refund {refund_id} is not owed by hand")
+    click.echo(f"{refund_id}: {'done' if how == 'paid-by-hand' else 'asked with the next run'}")
 
 
 @billing.command("arm")

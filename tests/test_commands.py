@@ -5,7 +5,10 @@ import pytest
 from sqlalchemy import select
 
 from config import ROOT
-from models import Notice, Plan, Subscription, db
+from gateways.payment import RequestRejected
+from models import Notice, Plan, Refund, Subscription, db
+
+LATER = {"kind": "period_end"}
 
 CATALOG = ROOT / "demo" / "catalog.toml"
 
@@ -91,14 +94,14 @@ def test_a_run_sends_what_is_owed_and_ends_what_is_due(app, run, client, subscri
     with app.app_context():
         assert db.session.scalars(select(Notice)).one().sent_at is not None
 
-    client.post("/subscription/cancellation")
+    client.post("/subscription/cancellation", data=LATER)
     with app.app_context():
         subscription = db.session.scalars(select(Subscription)).one()
         subscription.ends_at = subscription.created_at
         db.session.commit()
     ran = json.loads(run("billing", "run", "--json").output.splitlines()[-1])
 
-    assert ran["settled"] == {"ends": 1, "billing_keys": 1}
+    assert ran["settled"] == {"ends": 1, "billing_keys": 1, "notices": 2}
     assert app.extensions["payment_gateway"].billing_keys[0].is_deleted
 
 
@@ -174,3 +177,25 @@ def test_a_run_tells_what_waits_for_the_merchant_and_fails(app, paid, gateway, a
     assert app.test_cli_runner().invoke(args=command).exit_code == 0
     assert app.test_cli_runner().invoke(args=["billing", "run", "--json"]).exit_code == 0
     assert len(gateway.payments) == 2, "Toss had the money: it was booked"
+
+
+def test_refunds_owed_by_hand_are_listed_and_settled(app, run, client, page, subscribed, gateway):
+    assert run("billing", "refunds").exit_code == 0
+    gateway.fail_next("cancel", RequestRejected("NOT_CANCELABLE_PAYMENT", http_status=403))
+    shown = page("/subscription/cancellation")
+    client.post("/subscription/cancellation", data={"kind": "now", "quote": shown.value("quote")})
+    with app.app_context():
+        [refund] = Refund.owed_by_hand()
+
+    listed = run("billing", "refunds")
+    assert listed.exit_code == 1
+    assert f"{refund.id}: 9900 won" in listed.output
+    assert "NOT_CANCELABLE_PAYMENT" in listed.output
+    settle = ("billing", "settle-refund", str(refund.id), "--as")
+    assert run(*settle, "ask-again").exit_code == 0
+    gateway.fail_next("cancel", RequestRejected("NOT_CANCELABLE_PAYMENT", http_status=403))
+    run("billing", "run")
+    assert run(*settle, "paid-by-hand").exit_code == 0
+    assert run(*settle, "paid-by-hand").exit_code == 1
+    assert run("billing", "settle-refund", "999", "--as", "ask-again").exit_code == 1
+    assert "환불 9,900원" in page("/payments").text
