@@ -30,8 +30,11 @@ from billing.abandon import abandon_checkout, abandon_subscription
 from billing.cancel import end_due, resume, schedule_cancellation
 from billing.change_card import start_card_change
 from billing.dun import lapse
+from billing.leave import leave_now, quote_leaving
+from billing.note_use import note_use
 from billing.probe import probe
 from billing.reconcile import reconcile
+from billing.refund import ask_again, give_back, settle_by_hand
 from billing.renew import renew
 from billing.resolve import Decision, resolve
 from billing.revoke_billing_key import revoke_billing_key
@@ -58,6 +61,7 @@ from models import (
 )
 from models.user import Role
 from rules.periods import seoul_instant
+from rules.refunds import RefundTerms
 from timetable import EVERYTHING, Run
 
 START = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
@@ -145,6 +149,10 @@ class Story:
         for _, attempt_id in PaymentAttempt.pending(looked_up_before=None, limit=9):
             with suppress(BillingError, PaymentGatewayError):
                 reconcile(attempt_id=attempt_id, now=self.now, **self.toss)
+
+    def give_back(self, refund_id: int) -> None:
+        with suppress(PaymentGatewayError):
+            give_back(refund_id=refund_id, gateway=self.gateway, now=self.now)
 
     def trouble(self, *faults: dict[str, Any]) -> None:
         self.shop.control.plant([{"times": 1, **fault} for fault in faults])
@@ -367,6 +375,55 @@ def card_not_deleted(story: Story) -> None:
         _revoke(story)
 
 
+def left_at_once(story: Story) -> None:
+    refund_id = _leave_now(story)
+    assert refund_id is not None
+    story.give_back(refund_id)
+
+
+def left_and_answer_lost(story: Story) -> None:
+    refund_id = _leave_now(story)
+    assert refund_id is not None
+    story.trouble({"operation": "cancel", "kind": "lost"})
+    story.give_back(refund_id)
+    story.pass_time(minutes=5)
+    story.give_back(refund_id)
+
+
+def left_and_request_lost(story: Story) -> None:
+    refund_id = _leave_now(story)
+    assert refund_id is not None
+    story.trouble({"operation": "cancel", "kind": "status", "status": 502})
+    story.give_back(refund_id)
+    story.pass_time(minutes=5)
+    story.give_back(refund_id)
+
+
+def left_and_refused(story: Story) -> None:
+    refund_id = _leave_now(story)
+    assert refund_id is not None
+    story.trouble({"operation": "cancel", "kind": "code", "code": "NOT_CANCELABLE_PAYMENT"})
+    story.give_back(refund_id)
+    ask_again(refund_id=refund_id, actor_id=None, now=story.now)
+    story.trouble({"operation": "cancel", "kind": "code", "code": "NOT_CANCELABLE_PAYMENT"})
+    story.give_back(refund_id)
+    settle_by_hand(refund_id=refund_id, actor_id=None, now=story.now)
+
+
+def left_and_never_answered(story: Story) -> None:
+    refund_id = _leave_now(story)
+    assert refund_id is not None
+    story.trouble({"operation": "cancel", "kind": "status", "status": 502})
+    story.give_back(refund_id)
+    story.pass_time(days=15)
+    story.give_back(refund_id)
+
+
+def read(story: Story) -> None:
+    live = db.session.get_one(Subscription, story.subscribe())
+    note_use(live, now=story.now)
+
+
 def mail_sent(story: Story) -> None:
     story.subscribe()
     _send(story)
@@ -409,6 +466,12 @@ STORIES: Sequence[Callable[[Story], None]] = (
     card_changed,
     card_changed_past_due,
     left,
+    left_at_once,
+    left_and_answer_lost,
+    left_and_request_lost,
+    left_and_refused,
+    left_and_never_answered,
+    read,
     card_not_deleted,
     mail_sent,
     mail_unavailable,
@@ -542,6 +605,19 @@ def _resolve(story: Story) -> None:
         decision=Decision.CHARGE_AGAIN,
         gateway=story.gateway,
         terms=story.terms,
+        now=story.now,
+    )
+
+
+def _leave_now(story: Story) -> int | None:
+    subscription_id = story.subscribe()
+    quote = quote_leaving(subscription_id=subscription_id, terms=RefundTerms(), now=story.now)
+    assert quote is not None
+    return leave_now(
+        subscription_id=subscription_id,
+        quote_id=quote.id,
+        actor_id=quote.user_id,
+        terms=RefundTerms(),
         now=story.now,
     )
 

@@ -3,7 +3,8 @@
 Used after a storm, after each crash and after each step of the model test.
 """
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from models import (
     Payment,
     PaymentAttempt,
     PaymentRequest,
+    Refund,
     Subscription,
     db,
 )
@@ -28,14 +30,20 @@ from models.payment_request import RequestKind
 from rules.collection_terms import CollectionTerms
 from rules.periods import nth_period, seoul_instant
 
+OUR_MARK = re.compile(r"\(r\d+\)$")
+
 
 @dataclass(frozen=True)
 class Charged:
-    """A payment as the gateway has it; `balance_won` is what was not given back."""
+    """A payment as the gateway has it; `balance_won` is what was not given back.
+
+    `cancels` are the reason and the won of each time that money went back.
+    """
 
     order_id: str
     won: int
     balance_won: int
+    cancels: tuple[tuple[str, int], ...] = ()
 
 
 def broken(
@@ -53,6 +61,7 @@ def broken(
     db.session.expire_all()
     found = [
         *_money_has_rows(charged),
+        *_refunds_have_rows(charged),
         *_nobody_pays_twice(charged),
         *_nothing_is_sent_as_new(),
         *_amounts_are_agreed(charged),
@@ -61,7 +70,11 @@ def broken(
         *_periods_tile(),
     ]
     if is_settled:
-        found += [*_books_agree(charged), *_nothing_is_forgotten(terms, now)]
+        found += [
+            *_books_agree(charged),
+            *_refunds_agree(charged),
+            *_nothing_is_forgotten(terms, now),
+        ]
     db.session.rollback()
     return found
 
@@ -80,6 +93,50 @@ def _money_has_rows(charged: Sequence[Charged]) -> Iterator[str]:
     for payment in charged:
         if payment.order_id not in sent:
             yield f"1: {payment.order_id} was charged without a row of its sending"
+
+
+def _refunds_have_rows(charged: Sequence[Charged]) -> Iterator[str]:
+    """Promises 1 and 14: what we gave back was committed before it was sent, and only once."""
+    sent = {
+        refund.mark: refund
+        for refund in db.session.scalars(
+            select(Refund).join(PaymentRequest, PaymentRequest.refund_id == Refund.id)
+        )
+    }
+    gone: Counter[str] = Counter()
+    for payment in charged:
+        for reason, won in payment.cancels:
+            found = OUR_MARK.search(reason)
+            if found is None:
+                continue
+            refund = sent.get(found[0])
+            if refund is None or refund.payment.order_id != payment.order_id:
+                yield f"1: {won} won of {payment.order_id} went back without a row of its sending"
+            elif refund.amount_won != won:
+                yield f"14: {won} won of {payment.order_id} went back, not {refund.amount_won}"
+            gone[found[0]] += 1
+    for mark, times in gone.items():
+        if times > 1:
+            yield f"2: {mark} went back {times} times"
+
+
+def _refunds_agree(charged: Sequence[Charged]) -> Iterator[str]:
+    """Promise 12: after a clean run both sides agree about what went back, and none waits."""
+    payments = {payment.order_id: payment for payment in db.session.scalars(select(Payment))}
+    for one in charged:
+        payment = payments.get(one.order_id)
+        if payment is None:
+            continue
+        at_toss = sum(refund.amount_won for refund in payment.refunds if refund.transaction_key)
+        if one.won - one.balance_won != at_toss:
+            yield f"12: {one.order_id} gave back {one.won - one.balance_won}, booked {at_toss}"
+    for refund in db.session.scalars(select(Refund)):
+        if refund.is_pending:
+            yield f"12: refund {refund.id} is pending after a clean run"
+        quoted = refund.quote.refund_won if refund.quote else refund.amount_won
+        others = [one for one in refund.payment.refunds if one.quote is None]
+        if refund.amount_won != quoted and not others:
+            yield f"14: refund {refund.id} is {refund.amount_won} won, the page showed {quoted}"
 
 
 def _nobody_pays_twice(charged: Sequence[Charged]) -> Iterator[str]:
@@ -197,7 +254,11 @@ def _periods_tile() -> Iterator[str]:
 def _books_agree(charged: Sequence[Charged]) -> Iterator[str]:
     """Promise 12: after a clean run both sides agree to the won."""
     ours = {payment.order_id: payment.amount_won for payment in db.session.scalars(select(Payment))}
-    theirs = {payment.order_id: payment.won for payment in charged if payment.balance_won}
+    theirs = {
+        payment.order_id: payment.won
+        for payment in charged
+        if payment.balance_won or payment.order_id in ours
+    }
     waiting = set(
         db.session.scalars(
             select(PaymentAttempt.order_id).where(PaymentAttempt.status == AttemptStatus.SET_ASIDE)

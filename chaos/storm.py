@@ -25,6 +25,7 @@ from app import create_app
 from billing import BillingError
 from billing.cancel import resume, schedule_cancellation
 from billing.change_card import start_card_change
+from billing.leave import leave_now, quote_leaving
 from billing.subscribe import Agreement, authorize_checkout, finish_checkout, start_checkout
 from bin.service import ROOT, Service
 from bin.shop import Shop
@@ -52,6 +53,10 @@ TROUBLE: list[dict[str, Any]] = [
     {"operation": "issue", "kind": "lost", "chance": 0.05},
     {"operation": "lookup", "kind": "status", "status": 502, "chance": 0.08},
     {"operation": "lookup", "kind": "lost", "chance": 0.04},
+    {"operation": "cancel", "kind": "lost", "chance": 0.2},
+    {"operation": "cancel", "kind": "status", "status": 500, "chance": 0.15},
+    {"operation": "cancel", "kind": "code", "code": "NOT_AVAILABLE_BANK", "chance": 0.1},
+    {"operation": "cancel", "kind": "code", "code": "EXCEED_CANCEL_LIMIT", "chance": 0.05},
     {"operation": "delete", "kind": "status", "status": 500, "chance": 0.1},
     {"operation": "any", "kind": "hang", "seconds": 0.15, "chance": 0.15},
 ]
@@ -66,6 +71,7 @@ class Outcome:
     subscriptions: dict[str, int] = field(default_factory=dict)
     charges: int = 0
     won: int = 0
+    refunds: int = 0
     seconds: float = 0.0
     failed: dict[str, Any] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
@@ -153,7 +159,8 @@ class Storm:
 
     def _somebody_acts(self) -> None:
         act = self.weather.choices(
-            [self._come, self._change_card, self._leave, self._stay], weights=[2, 4, 1, 1]
+            [self._come, self._change_card, self._leave, self._stay, self._leave_now],
+            weights=[3, 4, 1, 1, 1],
         )[0]
         with self.app.app_context():
             try:
@@ -177,6 +184,19 @@ class Storm:
     def _stay(self) -> None:
         subscription, user = self._somebody()
         resume(subscription_id=subscription.id, actor_id=user.id, now=clock.now())
+
+    def _leave_now(self) -> None:
+        subscription, user = self._somebody()
+        terms, now = self.app.extensions["refund_terms"], clock.now()
+        quote = quote_leaving(subscription_id=subscription.id, terms=terms, now=now)
+        if quote is not None:
+            leave_now(
+                subscription_id=subscription.id,
+                quote_id=quote.id,
+                actor_id=user.id,
+                terms=terms,
+                now=now,
+            )
 
     def _somebody(self) -> tuple[Subscription, User]:
         user = User.with_email(self.weather.choice(self._emails))
@@ -244,6 +264,7 @@ class Storm:
             charged = charged_by(self.shop)
             self.outcome.charges = len(charged)
             self.outcome.won = sum(payment.balance_won for payment in charged)
+            self.outcome.refunds = sum(len(payment.cancels) for payment in charged)
             self.outcome.broken = broken(
                 charged, terms=terms, now=clock.now(), is_settled=True, slack=timedelta(days=1)
             )

@@ -1,5 +1,7 @@
 """What storm and crash both do to a shop: register cards, and let the wire's timers run out."""
 
+from collections import defaultdict
+
 import requests
 from sqlalchemy import text
 
@@ -10,6 +12,8 @@ from models import User, db
 
 _TIMERS = (
     "UPDATE payment_attempt SET next_look_up_at = created_at, resend_after = created_at"
+    " WHERE status = 'pending'",
+    "UPDATE refund SET next_look_up_at = created_at, resend_after = created_at"
     " WHERE status = 'pending'",
     "UPDATE checkout SET leased_until = NULL, next_issue_at = NULL",
     "UPDATE billing_key SET next_revocation_at = NULL",
@@ -48,8 +52,17 @@ def let_timers_run_out() -> None:
 
 
 def charged_by(shop: Shop) -> list[Charged]:
-    """Return every payment that the sandbox's ledger holds."""
+    """Return every payment that the sandbox's ledger holds, with its cancels."""
+    ledger = shop.control.ledger()
+    cancels: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for row in ledger["cancels"]:
+        cancels[row["payment_key"]].append((row["cancel_reason"], row["cancel_amount"]))
     return [
-        Charged(row["order_id"], row["total_amount"], row["balance_amount"])
-        for row in shop.control.ledger()["payments"]
+        Charged(
+            row["order_id"],
+            row["total_amount"],
+            row["balance_amount"],
+            tuple(cancels[row["payment_key"]]),
+        )
+        for row in ledger["payments"]
     ]

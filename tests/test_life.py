@@ -1,6 +1,7 @@
 """A customer, a card, Toss and time do what they like in any order; no promise is broken."""
 
 import os
+from collections import defaultdict, deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -13,24 +14,31 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import select
 
 from billing import BillingError
 from billing.cancel import resume, schedule_cancellation
 from billing.change_card import start_card_change
+from billing.leave import leave_now, quote_leaving
+from billing.note_use import note_use
+from billing.refund import sync
 from billing.subscribe import Agreement, authorize_checkout, finish_checkout, start_checkout
 from chaos.promises import Charged, broken
 from gateways.fake import FakeGateway
 from gateways.payment import (
     BillingKeyRejected,
+    CancelRequest,
     CardDeclined,
     OutcomeUnknown,
+    PaymentAnswer,
     PaymentGatewayError,
     RequestRejected,
 )
-from models import Plan, Product, Quote, Subscription, User, db
+from models import Payment, Plan, Product, Quote, Subscription, User, db
 from models.user import Role
 from rules.collection_terms import CollectionTerms
 from rules.periods import Interval
+from rules.refunds import RefundTerms
 from tests.conftest import empty_tables
 from timetable import EVERYTHING, Run
 
@@ -46,6 +54,13 @@ REFUSALS = [
     OutcomeUnknown("PROVIDER_ERROR", transient=True),
     OutcomeUnknown("UNKNOWN_PAYMENT_ERROR"),
 ]
+REFUND_REFUSALS = [
+    RequestRejected("NOT_CANCELABLE_PAYMENT"),
+    RequestRejected("UNAUTHORIZED_KEY", key_pair=True),
+    OutcomeUnknown("NOT_AVAILABLE_BANK", transient=True),
+    OutcomeUnknown("FAILED_REFUND_PROCESS"),
+]
+REFUND_TERMS = RefundTerms(penalty_percent=10)
 PEOPLE = st.integers(0, 1)
 EXAMPLES = int(os.environ.get("LIFE_EXAMPLES", "40"))
 """How many lives are lived; each is a list of 30 events."""
@@ -114,15 +129,69 @@ class Life(RuleBasedStateMachine):
     def resume(self, who: int) -> None:
         self._on_subscription(who, resume)
 
+    @rule(who=PEOPLE, reads_between=st.booleans(), waits_hours=st.sampled_from([0, 0, 1, 20]))
+    def leave_now(self, who: int, reads_between: bool, waits_hours: int) -> None:
+        """Leave for the amount on the page; what happened since may have made it void."""
+        with self.app.app_context():
+            live = Subscription.latest_for(self.user_ids[who])
+            quote = live and quote_leaving(
+                subscription_id=live.id, terms=REFUND_TERMS, now=self.now
+            )
+            if live is None or quote is None:
+                return
+            if reads_between:
+                note_use(live, now=self.now)
+            self.pass_time(waits_hours)
+            self._try(
+                lambda: leave_now(
+                    subscription_id=live.id,
+                    quote_id=quote.id,
+                    actor_id=live.user_id,
+                    terms=REFUND_TERMS,
+                    now=self.now,
+                )
+            )
+
+    @rule(who=PEOPLE)
+    def read(self, who: int) -> None:
+        with self.app.app_context():
+            live = Subscription.latest_for(self.user_ids[who])
+            if live is not None and live.grants_access(self.now, grace_days=TERMS.grace_days):
+                note_use(live, now=self.now)
+
+    @rule(part=st.sampled_from([1, 2, 5]))
+    def merchant_cancels_at_toss(self, part: int) -> None:
+        """Give some of the newest payment back in Toss's back office."""
+        paid = [payment for payment in self.gateway.payments if payment.balance_won >= part]
+        if not paid:
+            return
+        with self.app.app_context():
+            booked = db.session.scalar(select(Payment.id).filter_by(order_id=paid[-1].order_id))
+        if booked is None:
+            return
+        self._at_toss(paid[-1], paid[-1].balance_won // part)
+        with self.app.app_context():
+            self._try(lambda: sync(payment_id=booked, gateway=self.gateway, now=self.now))
+
+    @rule(refusal=st.sampled_from(REFUND_REFUSALS))
+    def refuse_next_refund(self, refusal: PaymentGatewayError) -> None:
+        self.gateway.fail_next("cancel", refusal)
+
     @rule(refusal=st.sampled_from(REFUSALS))
     def decline_next(self, refusal: PaymentGatewayError) -> None:
         self.gateway.fail_next("charge", refusal)
 
-    @rule(operation=st.sampled_from(["charge", "issue_billing_key", "find_order"]))
+    @rule(
+        operation=st.sampled_from(
+            ["charge", "issue_billing_key", "find_order", "cancel", "find_payment"]
+        )
+    )
     def lose_next_answer(self, operation: str) -> None:
         self.gateway.lose_next(operation)  # type: ignore[arg-type]
 
-    @rule(operation=st.sampled_from(["charge", "issue_billing_key", "delete_billing_key"]))
+    @rule(
+        operation=st.sampled_from(["charge", "issue_billing_key", "delete_billing_key", "cancel"])
+    )
     def lose_next_request(self, operation: str) -> None:
         self.gateway.lose_before(operation)  # type: ignore[arg-type]
 
@@ -159,10 +228,28 @@ class Life(RuleBasedStateMachine):
 
     def _broken(self, *, is_settled: bool) -> list[str]:
         charged = [
-            Charged(paid.order_id, paid.total_won, paid.balance_won)
+            Charged(
+                paid.order_id,
+                paid.total_won,
+                paid.balance_won,
+                tuple((cancel.reason, cancel.amount_won) for cancel in paid.cancels),
+            )
             for paid in self.gateway.payments
         ]
         return broken(charged, terms=TERMS, now=self.now, is_settled=is_settled)
+
+    def _at_toss(self, paid: PaymentAnswer, won: int) -> None:
+        request = CancelRequest(
+            payment_key=paid.payment_key,
+            amount_won=won,
+            tax_free_won=0,
+            refundable_won=paid.balance_won,
+            reason="고객 요청",
+            idempotency_key=f"merchant-{len(paid.cancels)}",
+        )
+        faults, self.gateway._faults = self.gateway._faults, defaultdict(deque)
+        self.gateway.cancel(request)
+        self.gateway._faults = faults
 
     def _come_back(self, user: User, checkout_id: str) -> None:
         auth_key = self.gateway.register(user.customer_key)
