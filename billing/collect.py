@@ -26,6 +26,7 @@ from gateways.payment import (
     RequestRejected,
 )
 from models import (
+    Breaker,
     Checkout,
     Invoice,
     Notice,
@@ -305,6 +306,9 @@ def _book(
         subscription.activate(invoice.period)
         _complete_checkout(invoice, now=now)
         kind, cause = NoticeKind.CONTRACT, f"contract:{subscription.id}:{invoice.term_no}"
+    elif invoice.is_plan_change:
+        _switch_plan(invoice, now=now)
+        kind, cause = NoticeKind.PLAN_CHANGED, f"plan_changed:{invoice.id}"
     else:
         subscription.renew(invoice.period_no, invoice.period)
         kind, cause = NoticeKind.RENEWAL_PAID, f"renewal_paid:{invoice.id}"
@@ -316,6 +320,22 @@ def _book(
         now=now,
     )
     return payment
+
+
+def _switch_plan(invoice: Invoice, *, now: datetime) -> None:
+    """Begin the plan that was just paid for, and owe what is left of the old payment."""
+    quote, subscription = invoice.quote, invoice.subscription
+    subscription.switch_plan(quote, invoice.term_no)
+    _complete_checkout(invoice, now=now)
+    if quote.payment is not None:
+        db.session.flush()
+        begin_refund(
+            quote.payment,
+            won=min(quote.refund_won, quote.payment.refundable_won),
+            cause=RefundCause.PLAN_CHANGE,
+            quote=quote,
+            now=now,
+        )
 
 
 def _book_too_late(
@@ -379,8 +399,56 @@ def _refuse(
     attempt.fail(error.code, error.message, now=now)
     if attempt.invoice.subscription.is_incomplete:
         _refuse_first_charge(attempt, error, gateway=gateway, now=now)
+    elif attempt.invoice.is_plan_change:
+        _refuse_plan_change(attempt, error, gateway=gateway, now=now)
     else:
         dun(attempt, error, key_pair=gateway.key_pair, terms=terms, now=now)
+
+
+def _refuse_plan_change(
+    attempt: PaymentAttempt, error: PaymentGatewayError, *, gateway: PaymentGateway, now: datetime
+) -> None:
+    """Leave the subscription as it was: what was tried is no renewal, and nobody is dunned."""
+    if isinstance(error, RequestRejected):
+        kind = FailureKind.MERCHANT
+        if not error.key_pair or Breaker.open(gateway.key_pair, code=error.code, now=now):
+            alert_merchant(
+                "plan_change_rejected", code=error.code, subject=attempt.order_id, now=now
+            )
+    else:
+        kind = FailureKind.CARD
+    drop_plan_change(attempt.invoice, kind, error.code, now=now)
+
+
+def drop_plan_change(
+    invoice: Invoice, kind: FailureKind, code: str | None, *, now: datetime
+) -> None:
+    """Void the invoice of another plan and go on with the old one, in the caller's commit."""
+    subscription = invoice.subscription
+    if invoice.is_set_aside:
+        invoice.waive()
+    else:
+        invoice.void()
+    checkout = Checkout.charging_for(invoice.id)
+    if checkout is not None:
+        checkout.fail(kind, code, now=now)
+    if subscription.is_held:
+        subscription.release(charge_on=subscription.paid_until_on)
+    elif subscription.is_running and not subscription.is_canceling:
+        subscription.charge_on(subscription.paid_until_on)
+
+
+def give_up_plan_change(*, checkout_id: str, now: datetime) -> None:
+    """Drop a change of plan that nobody began to charge in its time; nothing moved."""
+    invoice_id = db.session.get_one(Checkout, checkout_id).invoice_id
+    assert invoice_id is not None
+    invoice = db.session.get_one(Invoice, invoice_id)
+    Subscription.locked(invoice.subscription_id)
+    if not invoice.is_open or invoice.attempts:
+        db.session.rollback()
+        return
+    drop_plan_change(invoice, FailureKind.ABANDONED, None, now=now)
+    db.session.commit()
 
 
 def _refuse_first_charge(

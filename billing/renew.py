@@ -36,6 +36,8 @@ def renew(
         db.session.rollback()
         return None
     invoice = Invoice.open_for(subscription_id)
+    if subscription.next_plan_id is not None and subscription.is_active and invoice is None:
+        subscription.begin_next_plan()
     is_late = today >= terms.grace_ends_on(subscription.next_period.start_on)
     if is_late and subscription.is_active:
         _begin_new_term(subscription, invoice, now=now, terms=terms)

@@ -6,9 +6,10 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from billing import BillingError
-from billing.collect import locked_attempt, settle
+from billing.collect import drop_plan_change, locked_attempt, settle
 from gateways.payment import OutcomeUnknown, PaymentAnswer, PaymentGateway
 from models import AuditEntry, PaymentAttempt, db
+from models.checkout import FailureKind
 from models.invoice import InvoiceStatus
 from rules.collection_terms import CollectionTerms
 
@@ -77,7 +78,9 @@ def resolve(
         return
     if attempt.is_set_aside:
         attempt.give_up(now=now)
-    if decision is Decision.CHARGE_AGAIN:
+    if invoice.is_plan_change and decision is Decision.WAIVE:
+        drop_plan_change(invoice, FailureKind.MERCHANT, None, now=now)
+    elif decision is Decision.CHARGE_AGAIN:
         invoice.reopen()
         subscription.release(charge_on=terms.charging_day(now))
     else:

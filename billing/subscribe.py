@@ -5,15 +5,20 @@ charge: everything that Toss gave is committed before it is used, and one proces
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
 from billing import BillingError
+from billing.agreements import Agreement, keep_agreements
 from billing.alert_merchant import alert_merchant
 from billing.change_card import collect_after_card_change, replace_card
-from billing.collect import CollectionInProgress, NothingToCollect, collect
+from billing.collect import (
+    CollectionInProgress,
+    NothingToCollect,
+    collect,
+    give_up_plan_change,
+)
 from gateways.payment import (
     IssuedBillingKey,
     IssueRequest,
@@ -25,10 +30,8 @@ from gateways.payment import (
 from models import (
     BillingKey,
     Checkout,
-    Consent,
     Invoice,
     PaymentRequest,
-    PolicyText,
     Quote,
     Subscription,
     User,
@@ -61,17 +64,6 @@ class CheckoutExpired(BillingError):
     user_message = "신청한 지 오래되어 진행하지 못했어요. 결제된 금액은 없어요. 다시 시작해 주세요."
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """A text that the customer ticked, and the policy that it speaks of, word for word."""
-
-    document: str
-    version: str
-    text: str
-    policy: str
-    policy_html: str
-
-
 def start_checkout(
     *,
     user: User,
@@ -98,22 +90,7 @@ def start_checkout(
     )
     db.session.add(checkout)
     db.session.flush()
-    for agreement in agreements:
-        Consent.give(
-            user_id=user.id,
-            checkout_id=checkout.id,
-            document=agreement.document,
-            version=agreement.version,
-            text=agreement.text,
-            address=address,
-            now=now,
-            policy_text=PolicyText.keep(
-                name=agreement.policy,
-                version=agreement.version,
-                html=agreement.policy_html,
-                now=now,
-            ),
-        )
+    keep_agreements(agreements, user_id=user.id, checkout_id=checkout.id, address=address, now=now)
     db.session.commit()
     return checkout
 
@@ -144,8 +121,9 @@ def finish_checkout(
     """Take a checkout whose customer came back as far as it will go now.
 
     Issues the billing key, opens the subscription with its first invoice and collects it; or
-    changes the card of a subscription that runs, and collects what is past due. Does nothing
-    where another process is at it, or where all is settled.
+    changes the card of a subscription that runs, and collects what is past due; or collects the
+    first period of another plan, unless its quote ended long ago. Does nothing where
+    another process is at it, or where all is settled.
 
     :raises AlreadySubscribed: somebody subscribed meanwhile; nothing was charged.
     :raises CollectionInProgress: an earlier payment is not settled yet.
@@ -155,7 +133,7 @@ def finish_checkout(
     if checkout.auth_key_ciphertext is not None:
         _issue_billing_key(checkout_id, gateway=gateway, vault=vault, terms=terms, now=now)
     checkout = db.session.get_one(Checkout, checkout_id)
-    if checkout.subscription_id is not None:
+    if checkout.is_card_change and checkout.subscription_id is not None:
         collect_after_card_change(
             subscription_id=checkout.subscription_id,
             gateway=gateway,
@@ -163,6 +141,8 @@ def finish_checkout(
             terms=terms,
             now=now,
         )
+    elif checkout.is_plan_change and checkout.has_lapsed(now):
+        give_up_plan_change(checkout_id=checkout_id, now=now)
     elif checkout.is_unfinished and checkout.invoice_id is not None:
         try:
             collect(

@@ -1,7 +1,7 @@
 """A checkout: one customer's way from a quote through the card window to a paid subscription."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 
 
 class CheckoutKind(StrEnum):
-    """What the card is registered for: a new subscription, or one that runs (카드 변경)."""
+    """What the customer agreed to: a new subscription, another card, another plan.
+
+    A change of plan needs no card window: it begins `charging`, or `completed` where it waits for
+    the end of the paid period.
+    """
 
     SUBSCRIPTION = "subscription"
     CARD_CHANGE = "card_change"
+    PLAN_CHANGE = "plan_change"
 
 
 class CheckoutStatus(StrEnum):
@@ -56,6 +61,9 @@ class FailureKind(StrEnum):
     ABANDONED = "abandoned"
 
 
+PATIENCE = timedelta(hours=1)
+"""How long after its quote a change of plan is still charged; later nothing moves."""
+
 _OPEN_SQL = text("status = 'open'")
 _UNFINISHED_SQL = text("status IN ('authorized', 'charging')")
 _UNFINISHED = (CheckoutStatus.AUTHORIZED, CheckoutStatus.CHARGING)
@@ -78,12 +86,13 @@ class Checkout(Model):
         ),
         CheckConstraint(
             "status NOT IN ('charging', 'completed') OR invoice_id IS NOT NULL"
-            " OR (kind = 'card_change' AND status = 'completed')",
+            " OR (kind IN ('card_change', 'plan_change') AND status = 'completed')",
             name="charging_with_invoice",
         ),
         CheckConstraint(
             "(kind = 'subscription' AND quote_id IS NOT NULL AND subscription_id IS NULL)"
-            " OR (kind = 'card_change' AND quote_id IS NULL AND subscription_id IS NOT NULL)",
+            " OR (kind = 'card_change' AND quote_id IS NULL AND subscription_id IS NOT NULL)"
+            " OR (kind = 'plan_change' AND quote_id IS NOT NULL AND subscription_id IS NOT NULL)",
             name="one_purpose",
         ),
         Index(
@@ -132,6 +141,32 @@ class Checkout(Model):
     invoice: Mapped["Invoice | None"] = relationship()
 
     @classmethod
+    def plan_change(
+        cls,
+        subscription: "Subscription",
+        quote: Quote,
+        *,
+        invoice: "Invoice | None",
+        now: datetime,
+    ) -> "Checkout":
+        """Add a change of plan: with an invoice to be collected now, without one for later."""
+        checkout = cls(
+            kind=CheckoutKind.PLAN_CHANGE,
+            user_id=subscription.user_id,
+            plan_id=quote.plan_id,
+            quote=quote,
+            subscription=subscription,
+            invoice=invoice,
+            status=CheckoutStatus.COMPLETED if invoice is None else CheckoutStatus.CHARGING,
+            created_at=now,
+            expires_at=quote.expires_at,
+            authorized_at=now,
+            settled_at=now if invoice is None else None,
+        )
+        db.session.add(checkout)
+        return checkout
+
+    @classmethod
     def locked(cls, checkout_id: str) -> "Checkout":
         """Return a checkout as it is now, its row locked until the commit."""
         query = select(cls).filter_by(id=checkout_id).with_for_update(of=cls)
@@ -178,6 +213,11 @@ class Checkout(Model):
         return self.kind is CheckoutKind.CARD_CHANGE
 
     @property
+    def is_plan_change(self) -> bool:
+        """Test whether this is about another plan for a subscription that runs."""
+        return self.kind is CheckoutKind.PLAN_CHANGE
+
+    @property
     def is_open(self) -> bool:
         """Test whether the customer has not come back from the card window yet."""
         return self.status is CheckoutStatus.OPEN
@@ -195,6 +235,10 @@ class Checkout(Model):
     def has_expired(self, now: datetime) -> bool:
         """Test whether it is too late to come back from the card window."""
         return self.is_open and now >= self.expires_at
+
+    def has_lapsed(self, now: datetime) -> bool:
+        """Test whether what was agreed to is not to be charged any more: its hour is long over."""
+        return self.is_unfinished and now >= self.expires_at + PATIENCE
 
     def is_leased(self, now: datetime) -> bool:
         """Test whether a process is working on this checkout now."""

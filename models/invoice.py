@@ -105,6 +105,25 @@ class Invoice(Model):
         return invoice
 
     @classmethod
+    def plan_change(cls, subscription: Subscription, quote: Quote, *, now: datetime) -> "Invoice":
+        """Add the invoice of the first period of another plan that begins today."""
+        invoice = cls(
+            subscription=subscription,
+            quote=quote,
+            term_no=subscription.next_term_no,
+            period_no=1,
+            period_start_on=quote.period_start_on,
+            period_end_on=quote.period_end_on,
+            order_name=quote.plan.name,
+            amount_won=quote.amount_won,
+            tax_free_won=quote.tax_free_won,
+            status=InvoiceStatus.OPEN,
+            created_at=now,
+        )
+        db.session.add(invoice)
+        return invoice
+
+    @classmethod
     def renewal(cls, subscription: Subscription, *, now: datetime) -> "Invoice":
         """Add the invoice of the next period, for the amount that the customer agreed to."""
         return cls._of(subscription, subscription.next_period, InvoiceStatus.OPEN, now=now)
@@ -128,6 +147,11 @@ class Invoice(Model):
     def is_paid(self) -> bool:
         """Test whether this invoice is paid."""
         return self.status is InvoiceStatus.PAID
+
+    @property
+    def is_plan_change(self) -> bool:
+        """Test whether paying it begins another plan: a term that has not begun yet."""
+        return self.term_no > self.subscription.term_no
 
     @property
     def is_set_aside(self) -> bool:

@@ -26,6 +26,8 @@ class NoticeKind(StrEnum):
     END_SCHEDULED = "end_scheduled"
     ENDED = "ended"
     REFUNDED = "refunded"
+    PLAN_CHANGED = "plan_changed"
+    PLAN_CHANGE_SET = "plan_change_set"
     MERCHANT_ALERT = "merchant_alert"
 
 

@@ -78,6 +78,10 @@ class Plan(Model):
         """Return the VAT inside the price."""
         return vat_included(self.price_won, self.tax_free_won)
 
+    def is_step_up_from(self, other: "Plan") -> bool:
+        """Test whether this plan is dearer or longer: a change to it begins at once."""
+        return self.price_won > other.price_won or self.months > other.months
+
     def period(self, anchor_on: date, number: int) -> Period:
         """Return period `number` (from 1) of a term begun on `anchor_on`."""
         return nth_period(anchor_on, number, self.interval, self.interval_count)

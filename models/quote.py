@@ -144,13 +144,86 @@ class Quote(Model):
         db.session.add(quote)
         return quote
 
+    @classmethod
+    def change_now(
+        cls,
+        *,
+        user_id: int,
+        plan: Plan,
+        payment: Payment | None,
+        refund_won: int,
+        lines: list[dict[str, Any]],
+        now: datetime,
+    ) -> "Quote":
+        """Add the quote of another plan that begins today; what is left of a payment comes back."""
+        quote = cls._change(
+            QuoteKind.CHANGE_NOW,
+            user_id=user_id,
+            plan=plan,
+            anchor_on=seoul_date(now),
+            lines=lines,
+            now=now,
+        )
+        quote.expires_at = refund_expiry(now)
+        if payment is not None:
+            quote.payment_id = payment.id
+            quote.refund_won = refund_won
+            quote.refund_cause = RefundCause.PLAN_CHANGE
+        return quote
+
+    @classmethod
+    def change_later(cls, *, user_id: int, plan: Plan, anchor_on: date, now: datetime) -> "Quote":
+        """Add the quote of another plan that begins when the paid period is over."""
+        return cls._change(
+            QuoteKind.CHANGE_LATER,
+            user_id=user_id,
+            plan=plan,
+            anchor_on=anchor_on,
+            lines=[{"name": plan.name, "won": plan.price_won}],
+            now=now,
+        )
+
+    @classmethod
+    def _change(
+        cls,
+        kind: QuoteKind,
+        *,
+        user_id: int,
+        plan: Plan,
+        anchor_on: date,
+        lines: list[dict[str, Any]],
+        now: datetime,
+    ) -> "Quote":
+        period = plan.period(anchor_on, 1)
+        quote = cls(
+            kind=kind,
+            user_id=user_id,
+            plan=plan,
+            amount_won=plan.price_won,
+            tax_free_won=plan.tax_free_won,
+            refund_won=0,
+            lines=lines,
+            anchor_on=anchor_on,
+            period_start_on=period.start_on,
+            period_end_on=period.end_on,
+            created_at=now,
+            expires_at=now + CHECKOUT_LIFETIME,
+        )
+        db.session.add(quote)
+        return quote
+
+    @property
+    def begins_now(self) -> bool:
+        """Test whether this is another plan that begins as soon as it is paid for."""
+        return self.kind is QuoteKind.CHANGE_NOW
+
     @property
     def period(self) -> Period:
         """Return the days that the amount pays for."""
         return Period(self.period_start_on, self.period_end_on)
 
     @property
-    def is_whole(self) -> bool:
+    def is_whole_refund(self) -> bool:
         """Test whether all that was paid comes back."""
         return self.payment is not None and self.refund_won == self.payment.amount_won
 

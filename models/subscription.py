@@ -75,6 +75,7 @@ class Subscription(Model):
     while an attempt is in flight, or where only the customer or the merchant can go on.
     `grace_ends_on` stands while past due: the first day on which the subscription is given up.
     `held_since` stands while the merchant must decide about an invoice; access goes on.
+    `next_plan` is what the customer chose for the time after the paid period.
     """
 
     __table_args__ = (
@@ -129,6 +130,11 @@ class Subscription(Model):
             "status NOT IN ('active', 'past_due') OR paid_until_on IS NOT NULL",
             name="paid_until_while_running",
         ),
+        CheckConstraint(
+            "(next_plan_id IS NULL) = (next_quote_id IS NULL)"
+            " AND (next_plan_id IS NULL OR (status = 'active' AND ends_at IS NULL))",
+            name="next_plan_whole",
+        ),
         CheckConstraint("(status = 'ended') = (ended_at IS NOT NULL)", name="ended_with_time"),
         CheckConstraint("(ends_at IS NULL) = (canceled_at IS NULL)", name="cancellation_whole"),
     )
@@ -139,6 +145,8 @@ class Subscription(Model):
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
     quote_id: Mapped[int] = mapped_column(ForeignKey("quote.id"))
     billing_key_id: Mapped[int] = mapped_column(ForeignKey("billing_key.id"))
+    next_plan_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id"))
+    next_quote_id: Mapped[int | None] = mapped_column(ForeignKey("quote.id"))
     status: Mapped[SubscriptionStatus]
     term_no: Mapped[int]
     period_no: Mapped[int]
@@ -155,9 +163,13 @@ class Subscription(Model):
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[EndReason | None]
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
-    plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
+    plan: Mapped[Plan] = relationship(
+        lazy="joined", innerjoin=True, foreign_keys="Subscription.plan_id"
+    )
+    next_plan: Mapped[Plan | None] = relationship(foreign_keys="Subscription.next_plan_id")
     product: Mapped[Product] = relationship()
-    quote: Mapped[Quote] = relationship()
+    quote: Mapped[Quote] = relationship(foreign_keys="Subscription.quote_id")
+    next_quote: Mapped[Quote | None] = relationship(foreign_keys="Subscription.next_quote_id")
     billing_key: Mapped[BillingKey] = relationship(lazy="joined", innerjoin=True)
     invoices: Mapped[list["Invoice"]] = relationship(
         back_populates="subscription", order_by="Invoice.id"
@@ -297,7 +309,7 @@ class Subscription(Model):
     @property
     def is_paused(self) -> bool:
         """Test whether nothing is paid for now, and a new term begins later."""
-        return self.is_active and not self.period_no
+        return self.is_active and not self.period_no and self.anchor_on != self.paid_until_on
 
     @property
     def ended_unpaid(self) -> bool:
@@ -328,8 +340,20 @@ class Subscription(Model):
 
     @property
     def next_period(self) -> Period:
-        """Return the days that the next renewal will pay for."""
+        """Return the days that the next renewal will pay for, of the plan that it is for."""
+        if self.next_quote is not None:
+            return self.next_quote.period
         return self.plan.period(self.anchor_on, self.period_no + 1)
+
+    @property
+    def next_won(self) -> int:
+        """Return what the next renewal will cost."""
+        return self.next_plan.price_won if self.next_plan is not None else self.plan.price_won
+
+    @property
+    def next_term_no(self) -> int:
+        """Return the number of the term after every one that an invoice was written for."""
+        return 1 + max([self.term_no, *(invoice.term_no for invoice in self.invoices)])
 
     @property
     def open_invoice(self) -> "Invoice | None":
@@ -369,10 +393,8 @@ class Subscription(Model):
         """Start a new term with another card or plan: the first payment never came about."""
         self._must_be(SubscriptionStatus.INCOMPLETE)
         self.term_no += 1
-        self.plan = quote.plan
-        self.quote = quote
         self.billing_key = billing_key
-        self.anchor_on = quote.anchor_on
+        self._agree_to(quote)
 
     def activate(self, period: Period) -> None:
         """Open the doors for the first period, which was just paid."""
@@ -406,9 +428,35 @@ class Subscription(Model):
     def begin_new_term(self, anchor_on: date) -> None:
         """Leave the days since the paid period unpaid and unserved; charge again on a day."""
         self._must_be(SubscriptionStatus.ACTIVE)
-        self.term_no += 1
+        self.term_no = self.next_term_no
         self.period_no = 0
         self.anchor_on = self.next_charge_on = anchor_on
+
+    def plan_next(self, quote: Quote | None) -> None:
+        """Go on with the quote's plan after the paid period; None undoes that."""
+        self._must_be(SubscriptionStatus.ACTIVE)
+        self.next_quote = quote
+        self.next_plan = quote.plan if quote is not None else None
+
+    def begin_next_plan(self) -> None:
+        """Begin the term of the plan that was chosen for the time after the paid period."""
+        self._must_be(SubscriptionStatus.ACTIVE)
+        if self.next_quote is None:
+            raise InvalidTransition(f"subscription {self.id} has no other plan to begin")
+        quote = self.next_quote
+        self.plan_next(None)
+        self.term_no = self.next_term_no
+        self.period_no = 0
+        self._agree_to(quote)
+
+    def switch_plan(self, quote: Quote, term_no: int) -> None:
+        """Begin the quote's plan at once: its first period was just paid."""
+        self._must_run()
+        self._recover()
+        self.next_quote = self.next_plan = None
+        self.term_no = term_no
+        self._agree_to(quote)
+        self._extend(1, quote.period)
 
     def hold(self, *, now: datetime) -> None:
         """Charge nothing more and keep the access until the merchant has decided."""
@@ -437,7 +485,7 @@ class Subscription(Model):
         self._must_run()
         if self.paid_until_on is None or self.is_canceling:
             raise InvalidTransition(f"subscription {self.id} has its end scheduled already")
-        self.next_charge_on = None
+        self.next_charge_on = self.next_plan = self.next_quote = None
         self.canceled_at = now
         self.ends_at = seoul_instant(self.paid_until_on)
 
@@ -454,8 +502,14 @@ class Subscription(Model):
             raise InvalidTransition(f"subscription {self.id} has ended already")
         self.status = SubscriptionStatus.ENDED
         self.past_due_since = self.grace_ends_on = self.held_since = self.next_charge_on = None
+        self.next_plan = self.next_quote = None
         self.ended_at = now
         self.end_reason = reason
+
+    def _agree_to(self, quote: Quote) -> None:
+        """Go by another quote; its id is needed before the next flush, for invoices."""
+        self.plan, self.quote, self.anchor_on = quote.plan, quote, quote.anchor_on
+        self.quote_id = quote.id
 
     def _extend(self, period_no: int, period: Period) -> None:
         self.period_no = period_no

@@ -53,4 +53,6 @@ def again(checkout: Checkout | None) -> str | None:
         return None
     if checkout.is_card_change:
         return url_for("card.edit")
+    if checkout.is_plan_change:
+        return url_for("plan_change.edit", to=checkout.plan.slug)
     return url_for("checkout.new", plan=checkout.plan.slug)

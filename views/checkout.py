@@ -16,14 +16,15 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
+from sqlalchemy import select
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import DataRequired, NumberRange
 from wtforms.widgets import HiddenInput
 
 import clock
+from billing.agreements import Agreement
 from billing.collect import CollectionInProgress
 from billing.subscribe import (
-    Agreement,
     AlreadySubscribed,
     CheckoutExpired,
     QuoteExpired,
@@ -31,7 +32,7 @@ from billing.subscribe import (
     finish_checkout,
     start_checkout,
 )
-from models import Checkout, PaymentAttempt, Plan, Quote, Subscription, db
+from models import Checkout, PaymentAttempt, Plan, Quote, Refund, Subscription, db
 from rules import won
 from views import card_window, policies, refusals
 from views.access import client_address, public
@@ -140,6 +141,8 @@ def show(checkout_id: str) -> ResponseReturnValue:
     checkout = _own(checkout_id)
     if checkout.is_completed and checkout.is_card_change:
         return _card_changed(checkout)
+    if checkout.is_completed and checkout.is_plan_change:
+        return _plan_changed(checkout)
     if checkout.is_completed:
         return render_template("checkout/completed.html", checkout=checkout, **_contract(checkout))
     if checkout.is_unfinished:
@@ -275,6 +278,17 @@ def _card_changed(checkout: Checkout) -> str:
         "checkout/card_changed.html",
         subscription=subscription,
         refusal=" ".join(refusals.declined(declined.failure_code if declined else None)),
+    )
+
+
+def _plan_changed(checkout: Checkout) -> str:
+    payment = checkout.invoice.payment if checkout.invoice else None
+    of_quote = select(Refund).filter_by(quote_id=checkout.quote_id)
+    return render_template(
+        "checkout/plan_changed.html",
+        checkout=checkout,
+        payment=payment,
+        refund=db.session.scalar(of_quote),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import current_app, render_template
 
 from gateways.mail import Mail
-from models import Invoice, Notice, Refund, Subscription, User, db
+from models import Invoice, Notice, Quote, Refund, Subscription, User, db
 from models.notice import NoticeKind
 from models.refund import REASONS, RefundStatus
 from models.subscription import EndReason
@@ -104,6 +104,22 @@ def _refunded(notice: Notice) -> dict[str, Any]:
     }
 
 
+def _plan_changed(notice: Notice) -> dict[str, Any]:
+    invoice = db.session.get_one(Invoice, notice.facts["invoice_id"])
+    return {
+        "invoice": invoice,
+        "quote": invoice.quote,
+        "plan": invoice.quote.plan,
+        "payment": invoice.payment,
+        "withdraw_days": current_app.config["REFUND_WITHDRAW_DAYS"],
+    }
+
+
+def _plan_change_set(notice: Notice) -> dict[str, Any]:
+    quote = db.session.get_one(Quote, notice.facts["quote_id"])
+    return {"quote": quote, "plan": quote.plan}
+
+
 def _of(subscription: Subscription) -> dict[str, Any]:
     return {"subscription": subscription, "plan": subscription.plan}
 
@@ -133,6 +149,8 @@ _VALUES = {
     NoticeKind.END_SCHEDULED: _subscription,
     NoticeKind.ENDED: _ended,
     NoticeKind.REFUNDED: _refunded,
+    NoticeKind.PLAN_CHANGED: _plan_changed,
+    NoticeKind.PLAN_CHANGE_SET: _plan_change_set,
     NoticeKind.PASSWORD_RESET: _password_reset,
     NoticeKind.MERCHANT_ALERT: _merchant_alert,
 }

@@ -150,4 +150,6 @@ def failed(checkout: Checkout) -> Refusal:
         return _BY_KIND[kind]
     happened, advice = declined(checkout.failure_code)
     title = "카드를 등록하지 못했어요" if kind is FailureKind.REGISTRATION else "결제하지 못했어요"
+    if checkout.is_plan_change:
+        title, happened = "플랜을 바꾸지 못했어요", f"{happened} 지금 플랜을 그대로 이용해요."
     return Refusal(title, f"{happened} {_NOT_CHARGED}", advice)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import selectinload
 
 import clock
 from billing.cancel import NotResumable, resume
+from billing.change_plan import can_change
 from models import Invoice, Payment, Subscription
 from views.filters import long_day
 
@@ -24,6 +25,7 @@ def show() -> str:
         subscription=subscription,
         payments=Payment.of_user(current_user.id, limit=3),
         form=FlaskForm(),
+        can_change=subscription is not None and can_change(subscription),
         grace_days=current_app.config["GRACE_DAYS"],
     )
 

@@ -1,0 +1,166 @@
+"""Another plan for a subscription (플랜 변경): what it costs and gives back, and from when."""
+
+from typing import Any
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, IntegerField
+from wtforms.validators import DataRequired, NumberRange
+from wtforms.widgets import HiddenInput
+
+import clock
+from billing.agreements import Agreement
+from billing.change_plan import (
+    ChangeQuoteExpired,
+    NotChangeable,
+    can_change,
+    change_plan,
+    quote_change,
+    undo_change,
+)
+from billing.subscribe import finish_checkout
+from models import Plan, Quote, Subscription
+from rules import won
+from views import card_window, policies
+from views.access import client_address
+from views.filters import charge_day, long_day, tax_note
+
+blueprint = Blueprint("plan_change", __name__)
+
+_NEEDED = "동의가 필요해요. 내용을 확인하고 표시해 주세요."
+
+
+class ChangeForm(FlaskForm):
+    """The yes to other amounts on other days; nothing is ticked beforehand."""
+
+    quote = IntegerField(
+        widget=HiddenInput(), validators=[DataRequired(), NumberRange(1, 2**31 - 1)]
+    )
+    recurring = BooleanField(validators=[DataRequired(_NEEDED)])
+
+
+@blueprint.get("/subscription/plan")
+def edit() -> ResponseReturnValue:
+    """Show the plans to choose from, or what changing to the chosen one means."""
+    subscription = _changeable()
+    if subscription is None:
+        return redirect(url_for("subscription.show"), 303)
+    if "to" not in request.args:
+        others = [
+            plan for plan in subscription.product.plans_on_sale if plan is not subscription.plan
+        ]
+        return render_template("plan_change/index.html", subscription=subscription, plans=others)
+    return _review(subscription, _chosen(), ChangeForm())
+
+
+@blueprint.post("/subscription/plan")
+def update() -> ResponseReturnValue:
+    """Change the plan as the page showed."""
+    subscription = _changeable()
+    if subscription is None:
+        raise NotChangeable
+    plan, form = _chosen(), ChangeForm()
+    if not form.validate_on_submit():
+        return _review(subscription, plan, form, "필수 동의를 확인해 주세요."), 400
+    quote = Quote.of(current_user.id, form.quote.data, plan.id)
+    if quote is None:
+        return _review(subscription, plan, form, ChangeQuoteExpired.user_message), 409
+    if quote.begins_now and not card_window.may_open():
+        return _review(subscription, plan, form, card_window.NOT_ARMED), 503
+    try:
+        checkout = change_plan(
+            subscription_id=subscription.id,
+            quote_id=quote.id,
+            agreements=[_agreement(quote)],
+            address=client_address(),
+            terms=current_app.extensions["refund_terms"],
+            now=clock.now(),
+        )
+    except ChangeQuoteExpired as refusal:
+        return _review(subscription, plan, form, refusal.user_message), 409
+    if not quote.begins_now:
+        flash(
+            f"{long_day(quote.anchor_on)}부터 {plan.name}으로 바꿔요. 그 전에는 되돌릴 수 있어요."
+        )
+        return redirect(url_for("subscription.show"), 303)
+    _charge_soon(checkout.id)
+    return redirect(url_for("checkout.show", checkout_id=checkout.id), 303)
+
+
+@blueprint.post("/subscription/plan/cancellation")
+def undo() -> ResponseReturnValue:
+    """Keep the plan after all."""
+    subscription = Subscription.latest_for(current_user.id)
+    if subscription is None:
+        raise NotChangeable
+    undo_change(subscription_id=subscription.id, now=clock.now())
+    flash(f"플랜 변경을 취소했어요. {subscription.plan.name}을 그대로 이용해요.")
+    return redirect(url_for("subscription.show"), 303)
+
+
+def _changeable() -> Subscription | None:
+    subscription = Subscription.latest_for(current_user.id)
+    return subscription if subscription is not None and can_change(subscription) else None
+
+
+def _chosen() -> Plan:
+    return Plan.on_sale(request.args.get("to", "")) or abort(404)
+
+
+def _review(
+    subscription: Subscription, plan: Plan, form: ChangeForm, notice: str | None = None
+) -> Any:
+    quote = quote_change(
+        subscription_id=subscription.id,
+        plan=plan,
+        terms=current_app.extensions["refund_terms"],
+        now=clock.now(),
+    )
+    form.quote.raw_data, form.quote.data = None, quote.id
+    return render_template(
+        "plan_change/edit.html",
+        subscription=subscription,
+        plan=plan,
+        quote=quote,
+        form=form,
+        notice=notice,
+        consent=_consent_text(quote),
+        pay_days=current_app.config["REFUND_PAY_BDAYS"],
+    )
+
+
+def _consent_text(quote: Quote) -> str:
+    plan, amount = quote.plan, won.formatted(quote.amount_won)
+    days = charge_day(plan, quote.anchor_on)
+    if quote.begins_now:
+        first = f"오늘 {amount}이 결제되고, 이후 {days}에"
+    else:
+        first = f"{long_day(quote.anchor_on)}부터 {days}에"
+    return (
+        f"{plan.name}으로 바꾸고, {first} {amount}({tax_note(plan)})이 자동 결제되는 데 동의합니다."
+    )
+
+
+def _agreement(quote: Quote) -> Agreement:
+    return Agreement(
+        "plan_change",
+        policies.current_version("terms"),
+        _consent_text(quote),
+        "terms",
+        policies.text_of("terms"),
+    )
+
+
+def _charge_soon(checkout_id: str) -> None:
+    extensions = current_app.extensions
+    extensions["toss_room"].run(
+        lambda: finish_checkout(
+            checkout_id=checkout_id,
+            gateway=extensions["payment_gateway"],
+            vault=extensions["vault"],
+            terms=extensions["collection_terms"],
+            now=clock.now(),
+        )
+    )
