@@ -27,8 +27,10 @@ import config
 from app import create_app
 from billing import BillingError
 from billing.abandon import abandon_checkout, abandon_subscription
+from billing.agreements import Agreement
 from billing.cancel import end_due, resume, schedule_cancellation
 from billing.change_card import start_card_change
+from billing.change_plan import change_plan, quote_change, undo_change
 from billing.dun import lapse
 from billing.leave import leave_now, quote_leaving
 from billing.note_use import note_use
@@ -39,7 +41,7 @@ from billing.renew import renew
 from billing.resolve import Decision, resolve
 from billing.revoke_billing_key import revoke_billing_key
 from billing.send_notice import send_notice
-from billing.subscribe import Agreement, authorize_checkout, finish_checkout, start_checkout
+from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from bin import postgres
 from bin.shop import Shop
 from chaos.points import Point, Tracer, Watched, points
@@ -132,6 +134,28 @@ class Story:
         assert live is not None
         checkout = start_card_change(user=user, subscription_id=live.id, now=self.now)
         self.finish(self.come_back(checkout.id, card))
+
+    def begin_plan_change(self, slug: str, *, subscribe: bool = True) -> str:
+        if subscribe:
+            self.subscribe()
+        live = Subscription.latest_for(self.customer().id)
+        plan = db.session.scalars(select(Plan).filter_by(slug=slug)).one()
+        assert live is not None
+        terms = RefundTerms()
+        quote = quote_change(subscription_id=live.id, plan=plan, terms=terms, now=self.now)
+        return change_plan(
+            subscription_id=live.id,
+            quote_id=quote.id,
+            agreements=[AGREED],
+            address="127.0.0.1",
+            terms=terms,
+            now=self.now,
+        ).id
+
+    def change_plan(self, slug: str, *faults: dict[str, Any]) -> None:
+        checkout_id = self.begin_plan_change(slug)
+        self.trouble(*faults)
+        self.finish(checkout_id)
 
     def month_later(self) -> int:
         live = Subscription.latest_for(self.customer().id)
@@ -419,6 +443,32 @@ def left_and_never_answered(story: Story) -> None:
     story.give_back(refund_id)
 
 
+def plan_changed(story: Story) -> None:
+    story.change_plan("premium-yearly")
+
+
+def plan_change_declined(story: Story) -> None:
+    story.change_plan(
+        "premium-yearly", {"operation": "charge", "kind": "code", "code": "REJECT_CARD_PAYMENT"}
+    )
+
+
+def plan_change_never_charged(story: Story) -> None:
+    checkout_id = story.begin_plan_change("premium-yearly")
+    story.pass_time(hours=5)
+    story.finish(checkout_id)
+
+
+def plan_changed_later(story: Story) -> None:
+    story.begin_plan_change("basic-monthly")
+    live = Subscription.latest_for(story.customer().id)
+    assert live is not None
+    undo_change(subscription_id=live.id, now=story.now)
+    story.begin_plan_change("basic-monthly", subscribe=False)
+    story.month_later()
+    story.renew()
+
+
 def read(story: Story) -> None:
     live = db.session.get_one(Subscription, story.subscribe())
     note_use(live, now=story.now)
@@ -471,6 +521,10 @@ STORIES: Sequence[Callable[[Story], None]] = (
     left_and_request_lost,
     left_and_refused,
     left_and_never_answered,
+    plan_changed,
+    plan_change_declined,
+    plan_change_never_charged,
+    plan_changed_later,
     read,
     card_not_deleted,
     mail_sent,

@@ -73,6 +73,7 @@ def broken(
         found += [
             *_books_agree(charged),
             *_refunds_agree(charged),
+            *_plans_are_paid_for(),
             *_nothing_is_forgotten(terms, now),
         ]
     db.session.rollback()
@@ -120,6 +121,20 @@ def _refunds_have_rows(charged: Sequence[Charged]) -> Iterator[str]:
             yield f"2: {mark} went back {times} times"
 
 
+def _plans_are_paid_for() -> Iterator[str]:
+    """Promises 4 and 14: who changed the plan paid its price and is owed what was quoted."""
+    for invoice in _invoices():
+        is_change = invoice.quote.begins_now and invoice.period == invoice.quote.period
+        if not (is_change and invoice.is_paid and invoice.quote.refund_won):
+            continue
+        owed = select(Refund).filter_by(quote_id=invoice.quote_id)
+        refund = db.session.scalar(owed)
+        old = invoice.quote.payment
+        given = sum(one.amount_won for one in old.refunds if not one.is_void) if old else 0
+        if refund is None and given < invoice.quote.refund_won:
+            yield f"14: invoice {invoice.id} was paid and nothing of the old payment is owed"
+
+
 def _refunds_agree(charged: Sequence[Charged]) -> Iterator[str]:
     """Promise 12: after a clean run both sides agree about what went back, and none waits."""
     payments = {payment.order_id: payment for payment in db.session.scalars(select(Payment))}
@@ -152,12 +167,14 @@ def _nobody_pays_twice(charged: Sequence[Charged]) -> Iterator[str]:
         if len(orders) > 1:
             yield f"2: one invoice was paid by {orders}"
     for subscription_id, invoices in _by_subscription(_invoices()).items():
-        days = sorted(
-            (one.period_start_on, one.period_end_on) for one in invoices if one.id in by_invoice
+        paid = sorted(
+            (one for one in invoices if one.id in by_invoice),
+            key=lambda one: (one.term_no, one.period_no),
         )
-        for before, after in pairwise(days):
-            if after[0] < before[1]:
-                yield f"2: subscription {subscription_id} paid twice for {after[0]}"
+        for before, after in pairwise(paid):
+            is_change = after.quote.begins_now and after.period_no == 1
+            if after.period_start_on < before.period_end_on and not is_change:
+                yield f"2: subscription {subscription_id} paid twice for {after.period_start_on}"
 
 
 def _nothing_is_sent_as_new() -> Iterator[str]:
@@ -184,7 +201,8 @@ def _amounts_are_agreed(charged: Sequence[Charged]) -> Iterator[str]:
     }
     for payment in charged:
         if {payment.won} != set(agreed.get(payment.order_id, ())):
-            yield f"4: {payment.order_id} charged {payment.won} won, agreed {agreed}"
+            known = agreed.get(payment.order_id)
+            yield f"4: {payment.order_id} charged {payment.won} won, agreed {known}"
 
 
 def _nothing_after_the_end(slack: timedelta) -> Iterator[str]:
@@ -215,10 +233,10 @@ def _access_is_what_was_paid(terms: CollectionTerms, now: datetime) -> Iterator[
         if invoice.status in (InvoiceStatus.PAID,) or _is_waived(invoice):
             paid[invoice.subscription_id].append(invoice)
     for subscription in db.session.scalars(select(Subscription)):
-        last = max(
-            (one.period_end_on for one in paid[subscription.id]),
-            default=None,
+        newest = max(
+            paid[subscription.id], key=lambda one: (one.term_no, one.period_no), default=None
         )
+        last = newest.period_end_on if newest is not None else None
         may_read = subscription.grants_access(now, grace_days=terms.grace_days)
         if last is None:
             if may_read:
@@ -235,14 +253,13 @@ def _access_is_what_was_paid(terms: CollectionTerms, now: datetime) -> Iterator[
 def _periods_tile() -> Iterator[str]:
     """Promise 7: the periods of a term follow each other, counted from the anchor."""
     for subscription_id, invoices in _by_subscription(_invoices()).items():
-        plan = invoices[0].subscription.plan
         terms: defaultdict[int, list[Invoice]] = defaultdict(list)
         for invoice in invoices:
             if invoice.period_no:
                 terms[invoice.term_no].append(invoice)
         for term_no, own in terms.items():
             own.sort(key=lambda one: one.period_no)
-            anchor = own[0].period_start_on
+            anchor, plan = own[0].period_start_on, own[0].quote.plan
             for number, invoice in enumerate(own, 1):
                 expected = nth_period(anchor, number, plan.interval, plan.interval_count)
                 if invoice.period_no != number or invoice.period != expected:
@@ -296,6 +313,7 @@ def _invoices() -> Sequence[Invoice]:
     query = select(Invoice).options(
         selectinload(Invoice.attempts).selectinload(PaymentAttempt.requests),
         selectinload(Invoice.subscription),
+        selectinload(Invoice.quote),
     )
     return db.session.scalars(query.order_by(Invoice.id)).all()
 

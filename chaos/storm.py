@@ -23,10 +23,12 @@ import clock
 import config
 from app import create_app
 from billing import BillingError
+from billing.agreements import Agreement
 from billing.cancel import resume, schedule_cancellation
 from billing.change_card import start_card_change
+from billing.change_plan import change_plan, quote_change
 from billing.leave import leave_now, quote_leaving
-from billing.subscribe import Agreement, authorize_checkout, finish_checkout, start_checkout
+from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from bin.service import ROOT, Service
 from bin.shop import Shop
 from chaos.promises import broken
@@ -159,8 +161,15 @@ class Storm:
 
     def _somebody_acts(self) -> None:
         act = self.weather.choices(
-            [self._come, self._change_card, self._leave, self._stay, self._leave_now],
-            weights=[3, 4, 1, 1, 1],
+            [
+                self._come,
+                self._change_card,
+                self._change_plan,
+                self._leave,
+                self._stay,
+                self._leave_now,
+            ],
+            weights=[3, 4, 3, 1, 1, 1],
         )[0]
         with self.app.app_context():
             try:
@@ -176,6 +185,26 @@ class Storm:
         subscription, user = self._somebody()
         checkout = start_card_change(user=user, subscription_id=subscription.id, now=clock.now())
         self._come_back(user, checkout.id)
+
+    def _change_plan(self) -> None:
+        subscription, _ = self._somebody()
+        plans = db.session.scalars(select(Plan).order_by(Plan.id)).all()
+        terms, now = self.app.extensions["refund_terms"], clock.now()
+        quote = quote_change(
+            subscription_id=subscription.id,
+            plan=self.weather.choice(plans),
+            terms=terms,
+            now=now,
+        )
+        checkout = change_plan(
+            subscription_id=subscription.id,
+            quote_id=quote.id,
+            agreements=[AGREED],
+            address="127.0.0.1",
+            terms=terms,
+            now=now,
+        )
+        self._finish(checkout.id, now)
 
     def _leave(self) -> None:
         subscription, user = self._somebody()
@@ -235,12 +264,16 @@ class Storm:
         vault = extensions["vault"]
         now = clock.now()
         authorize_checkout(checkout_id=checkout_id, auth_key=auth_key, vault=vault, now=now)
+        self._finish(checkout_id, now)
+
+    def _finish(self, checkout_id: str, now: datetime) -> None:
         if self.weather.random() < 0.5:
             return  # The browser is closed: a worker must finish what the customer began.
+        extensions = self.app.extensions
         finish_checkout(
             checkout_id=checkout_id,
             gateway=extensions["payment_gateway"],
-            vault=vault,
+            vault=extensions["vault"],
             terms=extensions["collection_terms"],
             now=now,
         )

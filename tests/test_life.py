@@ -17,12 +17,14 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from billing import BillingError
+from billing.agreements import Agreement
 from billing.cancel import resume, schedule_cancellation
 from billing.change_card import start_card_change
+from billing.change_plan import change_plan, quote_change, undo_change
 from billing.leave import leave_now, quote_leaving
 from billing.note_use import note_use
 from billing.refund import sync
-from billing.subscribe import Agreement, authorize_checkout, finish_checkout, start_checkout
+from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from chaos.promises import Charged, broken
 from gateways.fake import FakeGateway
 from gateways.payment import (
@@ -81,7 +83,11 @@ class Life(RuleBasedStateMachine):
         self.vault = self.app.extensions["vault"]
         with self.app.app_context():
             product = Product(slug="dalbit", name="달빛서재", description="책")
-            plans = [_plan(product, Interval.MONTH), _plan(product, Interval.YEAR)]
+            plans = [
+                _plan(product, "monthly", 9_900, Interval.MONTH),
+                _plan(product, "yearly", 99_000, Interval.YEAR),
+                _plan(product, "basic", 4_900, Interval.MONTH),
+            ]
             people = [_person(number) for number in range(2)]
             db.session.add_all([*plans, *people])
             db.session.commit()
@@ -151,6 +157,20 @@ class Life(RuleBasedStateMachine):
                     now=self.now,
                 )
             )
+
+    @rule(who=PEOPLE, to=st.integers(0, 2), waits_hours=st.sampled_from([0, 0, 1, 20]))
+    def change_plan(self, who: int, to: int, waits_hours: int) -> None:
+        with self.app.app_context():
+            live = Subscription.latest_for(self.user_ids[who])
+            if live is not None:
+                self._try(lambda: self._change_plan(live.id, self.plan_ids[to], waits_hours))
+
+    @rule(who=PEOPLE)
+    def undo_plan_change(self, who: int) -> None:
+        with self.app.app_context():
+            live = Subscription.latest_for(self.user_ids[who])
+            if live is not None:
+                self._try(lambda: undo_change(subscription_id=live.id, now=self.now))
 
     @rule(who=PEOPLE)
     def read(self, who: int) -> None:
@@ -238,6 +258,30 @@ class Life(RuleBasedStateMachine):
         ]
         return broken(charged, terms=TERMS, now=self.now, is_settled=is_settled)
 
+    def _change_plan(self, subscription_id: int, plan_id: int, waits_hours: int) -> None:
+        quote = quote_change(
+            subscription_id=subscription_id,
+            plan=db.session.get_one(Plan, plan_id),
+            terms=REFUND_TERMS,
+            now=self.now,
+        )
+        self.pass_time(waits_hours)
+        checkout = change_plan(
+            subscription_id=subscription_id,
+            quote_id=quote.id,
+            agreements=[AGREED],
+            address="127.0.0.1",
+            terms=REFUND_TERMS,
+            now=self.now,
+        )
+        finish_checkout(
+            checkout_id=checkout.id,
+            gateway=self.gateway,
+            vault=self.vault,
+            terms=TERMS,
+            now=self.now,
+        )
+
     def _at_toss(self, paid: PaymentAnswer, won: int) -> None:
         request = CancelRequest(
             payment_key=paid.payment_key,
@@ -279,15 +323,15 @@ class Life(RuleBasedStateMachine):
             db.session.rollback()
 
 
-def _plan(product: Product, interval: Interval) -> Plan:
+def _plan(product: Product, slug: str, price_won: int, interval: Interval) -> Plan:
     return Plan(
         product=product,
-        slug=f"premium-{interval}",
-        name=f"프리미엄 {interval}",
+        slug=slug,
+        name=f"플랜 {slug}",
         summary="글",
         description="글",
         features="글",
-        price_won=9900 if interval is Interval.MONTH else 99_000,
+        price_won=price_won,
         interval=interval,
     )
 
