@@ -142,7 +142,9 @@ def _services(ports: dict[str, int], environ: dict[str, str]) -> list[Service]:
     ]
     if "SANDBOX_PORT" in ports:
         port = str(ports["SANDBOX_PORT"])
+        hook = f"http://127.0.0.1:{ports['PORT']}/webhooks/toss/{config.SANDBOX_WEBHOOK_SECRET}"
         command = [python, "-m", "sandbox", "--port", port, "--database", "instance/sandbox.sqlite"]
+        command += ["--webhook-url", hook]
         ready = f"http://127.0.0.1:{port}/healthz"
         services.insert(0, _service("sandbox", command, ready, environ))
     return services

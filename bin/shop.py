@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import create_engine, make_url, text
 
@@ -29,6 +30,18 @@ class Control:
     def ledger(self) -> Any:
         """Return everything that the sandbox's ledger holds."""
         return self._ask("GET", "ledger")
+
+    def register_webhook(self, url: str) -> None:
+        """Set where Toss posts webhooks to; empty for nowhere."""
+        self._ask("PUT", "webhook", {"url": url})
+
+    def cancel(self, payment_key: str, amount: int | None = None) -> None:
+        """Give money back as the merchant does in Toss's own back office."""
+        self._ask("POST", f"payments/{payment_key}/cancel", {"amount": amount})
+
+    def delete_key(self, billing_key: str) -> None:
+        """Delete a billing key at Toss, without the shop."""
+        self._ask("DELETE", f"billing-keys/{quote(billing_key, safe='')}")
 
     def _ask(self, method: str, name: str, body: Any = None) -> Any:
         request = urllib.request.Request(
@@ -119,7 +132,9 @@ class Shop:
 
     def _services(self, folder: Path, sandbox_port: str) -> tuple[Service, Service, Service]:
         python, ledger = sys.executable, str(folder / "sandbox.sqlite")
+        hook = f"{self.url}/webhooks/toss/{config.SANDBOX_WEBHOOK_SECRET}"
         sandbox = [python, "-m", "sandbox", "--port", sandbox_port, "--database", ledger]
+        sandbox += ["--webhook-url", hook, "--webhook-minute", "1"]
         web = [python, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
         worker = [python, "-m", "flask", "billing", "work"]
         return (

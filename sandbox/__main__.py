@@ -18,7 +18,13 @@ def main() -> int:
     """Listen until told to stop, and return the exit status."""
     options = _options()
     logging.basicConfig(format="sandbox: %(message)s", level=logging.INFO)
-    app = create_app(options.database, key_pairs=options.key, api_version=options.api_version)
+    app = create_app(
+        options.database,
+        key_pairs=options.key,
+        api_version=options.api_version,
+        webhook_url=options.webhook_url,
+        minute_seconds=options.webhook_minute,
+    )
     app.logger.setLevel(logging.INFO)
     try:
         server = serve(app, options.host, options.port)
@@ -28,8 +34,13 @@ def main() -> int:
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: threading.Thread(target=server.shutdown).start())
     _say(f"listening on http://{options.host}:{server.port}; no money moves.")
+    here, stopped = app.extensions["sandbox"], threading.Event()
+    postman = threading.Thread(target=here.webhooks.deliver_for_ever, args=(stopped,))
+    postman.start()
     server.serve_forever()
-    app.extensions["sandbox"].ledger.close()
+    stopped.set()
+    postman.join()
+    here.ledger.close()
     return 0
 
 
@@ -39,6 +50,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=int(os.environ.get("SANDBOX_PORT") or 9090))
     parser.add_argument(
         "--database", default=os.environ.get("SANDBOX_DATABASE") or "instance/sandbox.sqlite"
+    )
+    parser.add_argument("--webhook-url", help="where the shop takes webhooks; kept in the ledger")
+    parser.add_argument(
+        "--webhook-minute", type=float, default=60, help="seconds of a minute between re-sends"
     )
     parser.add_argument("--api-version", choices=API_VERSIONS, default="2022-11-16")
     parser.add_argument(

@@ -20,6 +20,7 @@ from sandbox.faults import Faults
 from sandbox.keys import BUILT_IN, KeyPair, KeyRing
 from sandbox.ledger import Ledger
 from sandbox.state import API_VERSIONS, Sandbox
+from sandbox.webhooks import Webhooks
 
 _PARTS = (
     billing_calls,
@@ -39,6 +40,8 @@ def create_app(
     key_pairs: Iterable[KeyPair] = (),
     api_version: str = "2022-11-16",
     slow_seconds: float = 8,
+    webhook_url: str | None = None,
+    minute_seconds: float = 60,
 ) -> Flask:
     """Return the whole sandbox as one app.
 
@@ -51,11 +54,16 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     ledger = Ledger(database_path)
     idempotency.forget_unfinished(ledger)
+    clock = Clock(ledger)
+    webhooks = Webhooks(ledger, clock, minute_seconds=minute_seconds)
+    if webhook_url is not None:
+        webhooks.register(webhook_url)
     app.extensions["sandbox"] = Sandbox(
         ledger=ledger,
-        clock=Clock(ledger),
+        clock=clock,
         faults=Faults(),
         keys=KeyRing((*BUILT_IN, *key_pairs)),
+        webhooks=webhooks,
         api_version=api_version,
         slow_seconds=slow_seconds,
     )

@@ -6,7 +6,7 @@ import sqlite3
 
 from flask import Blueprint, Response, jsonify
 
-from sandbox import objects
+from sandbox import back_office, objects
 from sandbox.api import body, call, lose_answer, merchant
 from sandbox.billing_keys import customer_key_in, find_key
 from sandbox.cards import BY_VALUE, Card
@@ -48,11 +48,7 @@ def delete(billing_key: str) -> Response:
             raise TossError("NOT_FOUND_BILLING")
         if row["deleted_at"]:
             raise TossError("ALREADY_REMOVED_BILLING_KEY")
-        here.ledger.run(
-            "UPDATE billing_keys SET deleted_at = ? WHERE billing_key = ?",
-            written(here.clock.now()),
-            billing_key,
-        )
+        back_office.delete_key(row)
     return Response(status=200)
 
 

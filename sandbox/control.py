@@ -5,8 +5,10 @@ from ipaddress import ip_address
 
 from flask import Blueprint, Response, abort, jsonify, request
 
+from sandbox import back_office
 from sandbox.clock import KOREA, written
 from sandbox.faults import Fault
+from sandbox.payment_calls import write_cancel
 from sandbox.state import sandbox
 
 blueprint = Blueprint("control", __name__, url_prefix="/_control")
@@ -56,6 +58,41 @@ def show_clock() -> Response:
     return jsonify(now=written(sandbox().clock.now()))
 
 
+@blueprint.put("/webhook")
+def set_webhook() -> Response:
+    """Set where the shop takes webhooks; empty for nowhere."""
+    sandbox().webhooks.register(str((request.get_json() or {}).get("url", "")))
+    return jsonify(url=sandbox().webhooks.url)
+
+
+@blueprint.post("/payments/<payment_key>/cancel")
+def cancel_in_back_office(payment_key: str) -> Response:
+    """Give money back as the merchant does in Toss's own back office."""
+    given = request.get_json()
+    here = sandbox()
+    with here.ledger.transaction():
+        payment = here.ledger.one("SELECT * FROM payments WHERE payment_key = ?", payment_key)
+        if payment is None:
+            abort(404)
+        amount = int(given.get("amount") or payment["balance_amount"])
+        if not 0 < amount <= payment["balance_amount"]:
+            abort(400, "no such amount is left")
+        write_cancel(payment, str(given.get("reason") or "고객 요청"), (amount, 0, 0))
+    return Response(status=204)
+
+
+@blueprint.delete("/billing-keys/<billing_key>")
+def delete_in_back_office(billing_key: str) -> Response:
+    """Delete a billing key as Toss or the merchant may, without the shop."""
+    here = sandbox()
+    with here.ledger.transaction():
+        row = here.ledger.one("SELECT * FROM billing_keys WHERE billing_key = ?", billing_key)
+        if row is None:
+            abort(404)
+        back_office.delete_key(row)
+    return Response(status=204)
+
+
 @blueprint.get("/ledger")
 def show_ledger() -> Response:
     """Answer with all that happened here."""
@@ -64,6 +101,7 @@ def show_ledger() -> Response:
         payments=_rows("SELECT * FROM payments ORDER BY rowid"),
         cancels=_rows("SELECT * FROM cancels ORDER BY rowid"),
         requests=_rows("SELECT * FROM requests ORDER BY number"),
+        deliveries=_rows("SELECT * FROM deliveries ORDER BY rowid"),
     )
 
 

@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_TABLES = ("answers", "requests", "cancels", "transactions", "payments", "billing_keys", "windows")
+_TABLES = (
+    "deliveries",
+    "answers",
+    "requests",
+    "cancels",
+    "transactions",
+    "payments",
+    "billing_keys",
+    "windows",
+)
 
 
 class Ledger:

@@ -5,7 +5,7 @@ import sqlite3
 
 from flask import Blueprint, Response, jsonify
 
-from sandbox import objects
+from sandbox import back_office, objects
 from sandbox.api import body, call, merchant
 from sandbox.clock import written
 from sandbox.errors import TossError
@@ -35,7 +35,7 @@ def cancel(payment_key: str) -> Response:
     with sandbox().ledger.transaction():
         payment = _payment("payment_key", payment_key)
         _refuse_settled(payment, fields)
-        _write_cancel(payment, reason, _read_amounts(payment, fields))
+        write_cancel(payment, reason, _read_amounts(payment, fields))
     return _answer_with(_payment("payment_key", payment_key))
 
 
@@ -115,7 +115,8 @@ def _refuse_more_than_is_left(*parts: tuple[int, int]) -> None:
         raise TossError("NOT_CANCELABLE_AMOUNT")
 
 
-def _write_cancel(payment: sqlite3.Row, reason: str, amounts: tuple[int, int, int]) -> None:
+def write_cancel(payment: sqlite3.Row, reason: str, amounts: tuple[int, int, int]) -> None:
+    """Give back these won, in all, tax-free, tax-exempt, and tell the shop of it."""
     amount, tax_free, exempt = amounts
     ledger, now = sandbox().ledger, written(sandbox().clock.now())
     is_whole = amount == payment["total_amount"]
@@ -152,3 +153,4 @@ def _write_cancel(payment: sqlite3.Row, reason: str, amounts: tuple[int, int, in
         transaction_key,
         payment["payment_key"],
     )
+    back_office.tell_payment_changed(payment["payment_key"])

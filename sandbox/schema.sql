@@ -102,3 +102,12 @@ CREATE TABLE IF NOT EXISTS requests (
     test_code TEXT,
     at TEXT NOT NULL
 );
+
+-- One webhook on its way; it is due at a time of this machine's clock, not of the sandbox's.
+CREATE TABLE IF NOT EXISTS deliveries (
+    transmission_id TEXT PRIMARY KEY,
+    body TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due_at REAL,
+    last_status INTEGER
+);

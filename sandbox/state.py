@@ -9,6 +9,7 @@ from sandbox.clock import Clock
 from sandbox.faults import Faults
 from sandbox.keys import KeyRing
 from sandbox.ledger import Ledger
+from sandbox.webhooks import Webhooks
 
 API_VERSIONS = ("2022-06-08", "2022-07-27", "2022-11-16", "2024-06-01")
 
@@ -21,6 +22,7 @@ class Sandbox:
     clock: Clock
     faults: Faults
     keys: KeyRing
+    webhooks: Webhooks
     api_version: str
     slow_seconds: float
 
