@@ -20,6 +20,7 @@ from rules import business_number
 ROOT = Path(__file__).resolve().parent
 
 SANDBOX_CLIENT_KEY = "test_ck_dalbit0sandbox0billing0key"
+SANDBOX_WEBHOOK_SECRET = "sandbox-only-the-end-of-the-address-of-webhooks"
 SANDBOX_SECRET_KEY = "test_sk_dalbit0sandbox0billing0key"
 
 DEFAULTS: dict[str, str] = {
@@ -39,6 +40,7 @@ DEFAULTS: dict[str, str] = {
     "TOSS_SECRET_KEY": "",
     "TOSS_PASS_CLIENT_KEY": "",
     "TOSS_PASS_SECRET_KEY": "",
+    "TOSS_WEBHOOK_SECRET": "",
     "TOSS_API_BASE": "https://api.tosspayments.com",
     "TOSS_SDK_URL": "https://js.tosspayments.com/v2/standard",
     "TOSS_TIMEOUT": "65",
@@ -83,6 +85,7 @@ _MAY_BE_EMPTY = {
     "TOSS_SECRET_KEY",
     "TOSS_PASS_CLIENT_KEY",
     "TOSS_PASS_SECRET_KEY",
+    "TOSS_WEBHOOK_SECRET",
     "SANDBOX_CONTROL_URL",
     "BIZ_MAILORDER_NO",
     "BIZ_MAILORDER_EXEMPT",
@@ -162,6 +165,7 @@ def _point_at_sandbox(raw: dict[str, str], given: Mapping[str, str]) -> None:
     sandbox = f"http://127.0.0.1:{raw['SANDBOX_PORT']}"
     raw["TOSS_CLIENT_KEY"] = SANDBOX_CLIENT_KEY
     raw["TOSS_SECRET_KEY"] = SANDBOX_SECRET_KEY
+    raw["TOSS_WEBHOOK_SECRET"] = raw["TOSS_WEBHOOK_SECRET"] or SANDBOX_WEBHOOK_SECRET
     if "TOSS_API_BASE" not in given:
         raw["TOSS_API_BASE"] = sandbox
     if "TOSS_SDK_URL" not in given:
@@ -262,6 +266,15 @@ def _secret_key(value: str) -> str:
     return value
 
 
+def _webhook_secret(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{32,128}", value):
+        raise ValueError(
+            "must have 32 to 128 letters, digits, - and _: make one with"
+            ' python3 -c "import secrets; print(secrets.token_urlsafe(32))".'
+        )
+    return value
+
+
 def _billing_key_secrets(value: str) -> tuple[str, ...]:
     secrets = tuple(secret.strip() for secret in value.split(","))
     for secret in secrets:
@@ -328,6 +341,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "CELERY_BROKER_URL": _broker_url,
     "MAIL_URL": _mail_url,
     "PAGE_CACHE_SECONDS": _whole_number(0, 3600, "seconds"),
+    "TOSS_WEBHOOK_SECRET": _webhook_secret,
     "TOSS_API_BASE": _origin,
     "TOSS_SDK_URL": _web_address,
     "TOSS_TIMEOUT": _seconds(0.1, 600),
@@ -420,6 +434,14 @@ def _check_live(
     for name in ("PUBLIC_URL", "TOSS_API_BASE", "TOSS_SDK_URL"):
         if urlsplit(raw[name]).scheme != "https":
             mistakes.append(f"{name} must begin with https:// with live keys.")
+    if not raw["TOSS_WEBHOOK_SECRET"]:
+        mistakes.append(
+            "TOSS_WEBHOOK_SECRET is missing: make one with python3 -c"
+            ' "import secrets; print(secrets.token_urlsafe(32))" and register'
+            " PUBLIC_URL/webhooks/toss/<it> in 개발자센터 > 웹훅 for each MID."
+        )
+    if raw["TOSS_WEBHOOK_SECRET"] == SANDBOX_WEBHOOK_SECRET:
+        mistakes.append("TOSS_WEBHOOK_SECRET is the sandbox's, which everybody knows: make one.")
     if raw["SANDBOX_CONTROL_URL"]:
         mistakes.append("SANDBOX_CONTROL_URL must be empty with live keys.")
     if raw["MAIL_URL"].startswith("console"):

@@ -25,6 +25,7 @@ from billing.refund import give_back
 from billing.renew import renew
 from billing.revoke_billing_key import revoke_billing_key
 from billing.send_notice import send_notice
+from billing.settle_webhook import settle_webhook
 from billing.subscribe import finish_checkout
 from gateways.mail import MailError
 from gateways.pace import Strain
@@ -35,7 +36,16 @@ from gateways.payment import (
     PaymentGatewayError,
     RequestRejected,
 )
-from models import BillingKey, Breaker, Checkout, Notice, PaymentAttempt, Refund, Subscription
+from models import (
+    BillingKey,
+    Breaker,
+    Checkout,
+    Notice,
+    PaymentAttempt,
+    Refund,
+    Subscription,
+    WebhookEvent,
+)
 from rules.periods import seoul_date
 from views import mails
 
@@ -259,6 +269,12 @@ ATTEMPTS_AT_ONCE = Job(
     ATTEMPTS.act,
     asks_toss=True,
 )
+WEBHOOKS = Job(
+    "webhooks",
+    lambda now, after, limit: WebhookEvent.pending(now=now, after=after, limit=limit),
+    lambda record, now: settle_webhook(event_id=record, now=now, **_toss()),
+    asks_toss=True,
+)
 REFUNDS = Job(
     "refunds",
     lambda now, after, limit: Refund.pending(now=now, after=after, limit=limit),
@@ -314,6 +330,7 @@ NOTICES = Job(
 EVERYTHING = (
     PROBES,
     CHECKOUTS,
+    WEBHOOKS,
     ATTEMPTS,
     REFUNDS,
     ENDS,

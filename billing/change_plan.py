@@ -36,6 +36,7 @@ def can_change(subscription: Subscription) -> bool:
         and subscription.period_no > 0
         and not subscription.is_canceling
         and not subscription.is_held
+        and not subscription.billing_key.is_suspect
         and subscription.open_invoice is None
     )
 

@@ -16,6 +16,9 @@ from rules.periods import seoul_date
 ONE_MORE_TRY = "REJECT_CARD_COMPANY"
 """The issuer's refusal for many reasons, some of which pass: one retry, then another card."""
 
+KEY_DELETED = "ALREADY_REMOVED_BILLING_KEY"
+"""Toss's word for a billing key that is gone."""
+
 
 def dun(
     attempt: PaymentAttempt,
@@ -53,6 +56,32 @@ def dun(
             },
             now=now,
         )
+
+
+def wait_for_card(invoice: Invoice, *, terms: CollectionTerms, now: datetime) -> None:
+    """Begin the dunning without asking Toss, in the caller's commit: the card may be gone there.
+
+    Only another card can go on; the grace days are those of any other unpaid renewal.
+    """
+    subscription = invoice.subscription
+    if subscription.is_active:
+        grace_ends_on = terms.grace_ends_on(invoice.period_start_on)
+        subscription.fall_past_due(grace_ends_on=grace_ends_on, now=now)
+    subscription.charge_on(None)
+    db.session.flush()
+    Notice.owe(
+        NoticeKind.RENEWAL_FAILED,
+        cause=f"renewal_failed:{invoice.id}:key{subscription.billing_key_id}",
+        user_id=subscription.user_id,
+        facts={
+            "invoice_id": invoice.id,
+            "code": KEY_DELETED,
+            "retry_on": None,
+            "grace_ends_on": _iso(subscription.grace_ends_on),
+        },
+        now=now,
+        may_be_known=True,
+    )
 
 
 def lapse(*, subscription_id: int, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from billing.collect import CollectionInProgress, send
+from billing.dun import wait_for_card
 from gateways.payment import PaymentGateway
 from models import Invoice, Notice, Payment, PaymentAttempt, Subscription, Vault, db
 from models.notice import NoticeKind
@@ -49,6 +50,10 @@ def renew(
         subscription.begin_collecting()
         db.session.commit()
         raise CollectionInProgress
+    if subscription.billing_key.is_suspect:
+        wait_for_card(invoice, terms=terms, now=now)
+        db.session.commit()
+        return None
     subscription.begin_collecting()
     attempt = PaymentAttempt.begin(
         invoice,

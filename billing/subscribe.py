@@ -38,7 +38,6 @@ from models import (
     Vault,
     db,
 )
-from models.billing_key import BillingKeyStatus
 from models.checkout import FailureKind
 from models.payment_request import RequestKind
 from rules.collection_terms import CollectionTerms
@@ -308,8 +307,7 @@ def _billing_key(
     """Return the row of an issued key; Toss may give one key twice for one card and customer."""
     known = BillingKey.with_plain(issued.billing_key, vault)
     if known is not None and known.user_id == checkout.user_id:
-        known.status = BillingKeyStatus.ACTIVE
-        known.ciphertext = vault.encrypt(issued.billing_key)
+        known.come_back(vault.encrypt(issued.billing_key))
         return known
     assert issued.card is not None
     billing_key = BillingKey(

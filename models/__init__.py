@@ -22,6 +22,7 @@ from models.sign_in import SignIn
 from models.subscription import Subscription
 from models.user import User
 from models.vault import Vault
+from models.webhook_event import WebhookEvent
 
 __all__ = [
     "ArmedHost",
@@ -46,5 +47,6 @@ __all__ = [
     "Subscription",
     "User",
     "Vault",
+    "WebhookEvent",
     "db",
 ]

@@ -24,7 +24,11 @@ _REVOKING_SQL = text("status = 'revoking'")
 
 
 class BillingKey(Model):
-    """A registered card. `card_number` is masked by Toss; `fingerprint` finds the row."""
+    """A registered card. `card_number` is masked by Toss; `fingerprint` finds the row.
+
+    `suspected_at` stands where somebody said that Toss deleted it, which nothing can prove: it is
+    not charged and not erased, and the customer is asked to register a card.
+    """
 
     __table_args__ = (
         Index(
@@ -52,6 +56,7 @@ class BillingKey(Model):
     m_id: Mapped[str] = mapped_column(String(50))
     secret_fingerprint: Mapped[str] = mapped_column(String(16))
     issued_at: Mapped[datetime]
+    suspected_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     revocation_tries: Mapped[int] = mapped_column(default=0)
     next_revocation_at: Mapped[datetime | None]
@@ -78,6 +83,21 @@ class BillingKey(Model):
     def is_active(self) -> bool:
         """Test whether this card may be charged."""
         return self.status is BillingKeyStatus.ACTIVE
+
+    @property
+    def is_suspect(self) -> bool:
+        """Test whether it may be gone at Toss: not charged until another card is registered."""
+        return self.suspected_at is not None
+
+    def suspect(self, *, now: datetime) -> None:
+        """Stop charging a card that may be gone; destroy nothing."""
+        self.suspected_at = now
+
+    def come_back(self, ciphertext: str) -> None:
+        """Charge it again: the customer registered the same card anew."""
+        self.status = BillingKeyStatus.ACTIVE
+        self.ciphertext = ciphertext
+        self.suspected_at = None
 
     def plain(self, vault: Vault) -> str:
         """Return the key itself, for one call to the gateway."""

@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     REFUNDED = "refunded"
     PLAN_CHANGED = "plan_changed"
     PLAN_CHANGE_SET = "plan_change_set"
+    CARD_SUSPECT = "card_suspect"
     MERCHANT_ALERT = "merchant_alert"
 
 

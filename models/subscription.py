@@ -144,7 +144,7 @@ class Subscription(Model):
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
     quote_id: Mapped[int] = mapped_column(ForeignKey("quote.id"))
-    billing_key_id: Mapped[int] = mapped_column(ForeignKey("billing_key.id"))
+    billing_key_id: Mapped[int] = mapped_column(ForeignKey("billing_key.id"), index=True)
     next_plan_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id"))
     next_quote_id: Mapped[int | None] = mapped_column(ForeignKey("quote.id"))
     status: Mapped[SubscriptionStatus]
@@ -228,6 +228,13 @@ class Subscription(Model):
             .filter_by(user_id=user_id)
             .order_by((cls.status == SubscriptionStatus.ENDED).asc(), cls.id.desc())
             .limit(1)
+        )
+
+    @classmethod
+    def charged_with(cls, billing_key_id: int) -> "Subscription | None":
+        """Return the live subscription that this card pays for."""
+        return db.session.scalar(
+            select(cls).filter_by(billing_key_id=billing_key_id).where(_is_live(cls))
         )
 
     @classmethod
@@ -377,7 +384,10 @@ class Subscription(Model):
     def is_collecting(self) -> bool:
         """Test whether the open invoice is being charged, is about to be, or waits for a person."""
         invoice = self.open_invoice
-        return invoice is not None and (not invoice.attempts or invoice.has_attempt_in_flight)
+        if invoice is None:
+            return False
+        begins = self.is_incomplete or invoice.is_plan_change
+        return invoice.has_attempt_in_flight or (begins and not invoice.attempts)
 
     def grants_access(self, now: datetime, *, grace_days: int) -> bool:
         """Test whether its customer may read now, whatever the worker has or has not done."""

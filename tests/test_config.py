@@ -12,6 +12,7 @@ LIVE = {
     "BIZ_EMAIL": "real@shop.kr",
     "TOSS_CLIENT_KEY": "live_ck_D5GePWvyJnrK0W0k6q8g",
     "TOSS_SECRET_KEY": "live_sk_zXLkKEypNArWmo50nX3l",
+    "TOSS_WEBHOOK_SECRET": "w" * 32,
     "SECRET_KEY": "a" * 48,
     "BILLING_KEY_SECRETS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "DATABASE_URL": "postgresql+psycopg://shop@db/shop",
@@ -185,3 +186,15 @@ def test_the_example_file_names_every_setting_with_its_default():
     pairs = {name: value for name, _, value in settings}
 
     assert pairs == DEFAULTS
+
+
+def test_the_end_of_the_webhook_address_is_long_and_random_with_live_keys():
+    assert "TOSS_WEBHOOK_SECRET must have 32" in only_mistake(TOSS_WEBHOOK_SECRET="short")
+    assert "TOSS_WEBHOOK_SECRET is missing" in only_mistake(**{**LIVE, "TOSS_WEBHOOK_SECRET": ""})
+    sandboxs = {**LIVE, "TOSS_WEBHOOK_SECRET": config.SANDBOX_WEBHOOK_SECRET}
+    assert "TOSS_WEBHOOK_SECRET is the sandbox's" in only_mistake(**sandboxs)
+
+
+def test_webhooks_are_off_with_own_test_keys_until_their_address_is_set():
+    assert load(TOSS_CLIENT_KEY=CLIENT, TOSS_SECRET_KEY=SECRET)["TOSS_WEBHOOK_SECRET"] == ""
+    assert load()["TOSS_WEBHOOK_SECRET"] == config.SANDBOX_WEBHOOK_SECRET

@@ -18,7 +18,7 @@ PUBLIC = {
     "home.show", "passwords.create", "passwords.edit", "passwords.new", "passwords.update",
     "plans.index", "plans.show", "policies.privacy", "policies.refund_policy", "policies.terms",
     "sessions.create", "sessions.new", "signup.create", "signup.new", "sitemap.index",
-    "sitemap.robots",
+    "sitemap.robots", "webhooks.create",
 }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from views import (
     sitemap,
     static_files,
     subscription,
+    webhooks,
 )
 
 _PAGES = (
@@ -52,6 +53,7 @@ _PAGES = (
     signup,
     sitemap,
     subscription,
+    webhooks,
 )
 
 

@@ -149,6 +149,7 @@ _VALUES = {
     NoticeKind.END_SCHEDULED: _subscription,
     NoticeKind.ENDED: _ended,
     NoticeKind.REFUNDED: _refunded,
+    NoticeKind.CARD_SUSPECT: _subscription,
     NoticeKind.PLAN_CHANGED: _plan_changed,
     NoticeKind.PLAN_CHANGE_SET: _plan_change_set,
     NoticeKind.PASSWORD_RESET: _password_reset,

@@ -5,7 +5,16 @@ from datetime import date
 import pytest
 from sqlalchemy import event, text
 
-from models import BillingKey, Checkout, Notice, PaymentAttempt, Refund, Subscription, db
+from models import (
+    BillingKey,
+    Checkout,
+    Notice,
+    PaymentAttempt,
+    Refund,
+    Subscription,
+    WebhookEvent,
+    db,
+)
 
 DAY = date(2027, 1, 4)
 
@@ -35,6 +44,9 @@ QUESTIONS = {
         now=now, after=after and (1,), limit=9
     ),
     "ix_refund_pending": lambda now, after: Refund.pending(
+        now=now, after=after and (now, 1), limit=9
+    ),
+    "ix_webhook_event_pending": lambda now, after: WebhookEvent.pending(
         now=now, after=after and (now, 1), limit=9
     ),
     "ix_notice_pending": lambda now, after: Notice.due(now=now, after=after and (now, 1), limit=9),
