@@ -7,10 +7,15 @@ floor of the same run; the exit status is 1 when one misses its goal.
 import json
 import sys
 
-from benchmarks import pages, renewals, slow_toss
+from benchmarks import pages, renewals, slow_toss, webhooks
 from bin import postgres
 
-BENCHMARKS = {"pages": pages.run, "renewals": renewals.run, "slow_toss": slow_toss.run}
+BENCHMARKS = {
+    "pages": pages.run,
+    "renewals": renewals.run,
+    "slow_toss": slow_toss.run,
+    "webhooks": webhooks.run,
+}
 
 
 def main(names: list[str]) -> int:
