@@ -32,6 +32,7 @@ from billing.cancel import end_due, resume, schedule_cancellation
 from billing.change_card import start_card_change
 from billing.change_plan import change_plan, quote_change, undo_change
 from billing.dun import lapse
+from billing.keep_webhook import keep_webhook
 from billing.leave import leave_now, quote_leaving
 from billing.note_use import note_use
 from billing.probe import probe
@@ -41,6 +42,7 @@ from billing.renew import renew
 from billing.resolve import Decision, resolve
 from billing.revoke_billing_key import revoke_billing_key
 from billing.send_notice import send_notice
+from billing.settle_webhook import settle_webhook
 from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from bin import postgres
 from bin.shop import Shop
@@ -59,6 +61,7 @@ from models import (
     Quote,
     Subscription,
     User,
+    WebhookEvent,
     db,
 )
 from models.user import Role
@@ -156,6 +159,13 @@ class Story:
         checkout_id = self.begin_plan_change(slug)
         self.trouble(*faults)
         self.finish(checkout_id)
+
+    def told(self, event_type: str, data: dict[str, Any]) -> None:
+        body = json.dumps({"eventType": event_type, "data": data}).encode()
+        keep_webhook(body, transmission_id="whtrans_1", vault=self.vault, now=self.now)
+        [(_, event_id)] = WebhookEvent.pending(now=None, limit=9)
+        with suppress(PaymentGatewayError):
+            settle_webhook(event_id=event_id, gateway=self.gateway, vault=self.vault, now=self.now)
 
     def month_later(self) -> int:
         live = Subscription.latest_for(self.customer().id)
@@ -469,6 +479,37 @@ def plan_changed_later(story: Story) -> None:
     story.renew()
 
 
+def refunded_at_toss(story: Story) -> None:
+    story.subscribe()
+    [payment] = story.shop.control.ledger()["payments"]
+    story.shop.control.cancel(payment["payment_key"], 1000)
+    story.told("PAYMENT_STATUS_CHANGED", {"paymentKey": payment["payment_key"]})
+
+
+def told_of_an_open_order(story: Story) -> None:
+    story.trouble({"operation": "charge", "kind": "lost"})
+    story.subscribe()
+    [payment] = story.shop.control.ledger()["payments"]
+    story.told("PAYMENT_STATUS_CHANGED", {"orderId": payment["order_id"]})
+
+
+def told_while_toss_is_down(story: Story) -> None:
+    story.subscribe()
+    [payment] = story.shop.control.ledger()["payments"]
+    story.trouble({"operation": "lookup", "kind": "status", "status": 502})
+    story.told("PAYMENT_STATUS_CHANGED", {"paymentKey": payment["payment_key"]})
+
+
+def key_deleted_at_toss(story: Story) -> None:
+    story.subscribe()
+    [key] = story.shop.control.ledger()["billing_keys"]
+    story.shop.control.delete_key(key["billing_key"])
+    story.told("BILLING_DELETED", {"billingKey": key["billing_key"]})
+    story.month_later()
+    story.renew()
+    story.change_card()
+
+
 def read(story: Story) -> None:
     live = db.session.get_one(Subscription, story.subscribe())
     note_use(live, now=story.now)
@@ -525,6 +566,10 @@ STORIES: Sequence[Callable[[Story], None]] = (
     plan_change_declined,
     plan_change_never_charged,
     plan_changed_later,
+    refunded_at_toss,
+    told_of_an_open_order,
+    told_while_toss_is_down,
+    key_deleted_at_toss,
     read,
     card_not_deleted,
     mail_sent,
@@ -594,12 +639,24 @@ def _recover(shop: Shop) -> list[str]:
     with app.app_context():
         latest = _latest(app)
         let_timers_run_out()
+        _post_again(shop, app, latest)
     now = latest + timedelta(minutes=1)
     summary = Run(app, time=lambda: now, workers=1).do(EVERYTHING)
     failed = [f"failed: {summary.failed}"] if summary.failed else []
     with app.app_context():
         terms = app.extensions["collection_terms"]
         return failed + broken(charged_by(shop), terms=terms, now=now, is_settled=True)
+
+
+def _post_again(shop: Shop, app: Flask, now: datetime) -> None:
+    """Post every webhook that the sandbox owes, as Toss does until it is answered 200."""
+    for delivery in shop.control.ledger()["deliveries"]:
+        keep_webhook(
+            delivery["body"].encode(),
+            transmission_id=delivery["transmission_id"],
+            vault=app.extensions["vault"],
+            now=now,
+        )
 
 
 def _latest(app: Flask) -> datetime:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 from flask import Flask
 from sqlalchemy import select
@@ -27,6 +28,7 @@ from billing.agreements import Agreement
 from billing.cancel import resume, schedule_cancellation
 from billing.change_card import start_card_change
 from billing.change_plan import change_plan, quote_change
+from billing.keep_webhook import keep_webhook
 from billing.leave import leave_now, quote_leaving
 from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from bin.service import ROOT, Service
@@ -168,8 +170,9 @@ class Storm:
                 self._leave,
                 self._stay,
                 self._leave_now,
+                self._merchant_acts_at_toss,
             ],
-            weights=[3, 4, 3, 1, 1, 1],
+            weights=[3, 4, 3, 1, 1, 1, 1],
         )[0]
         with self.app.app_context():
             try:
@@ -225,6 +228,32 @@ class Storm:
                 actor_id=user.id,
                 terms=terms,
                 now=now,
+            )
+
+    def _merchant_acts_at_toss(self) -> None:
+        """Give money back or delete a card in Toss's back office; webhooks tell of it, or not."""
+        ledger = self.shop.control.ledger()
+        whole = [row for row in ledger["payments"] if row["balance_amount"] > 1000]
+        keys = [row for row in ledger["billing_keys"] if not row["deleted_at"]]
+        if self.weather.random() < 0.7 and whole:
+            payment = self.weather.choice(whole)
+            amount = self.weather.choice([1000, payment["balance_amount"]])
+            with suppress(HTTPError):
+                self.shop.control.cancel(payment["payment_key"], amount)
+            self._tell("PAYMENT_STATUS_CHANGED", {"paymentKey": payment["payment_key"]})
+        elif keys:
+            key = self.weather.choice(keys)["billing_key"]
+            self.shop.control.delete_key(key)
+            self._tell("BILLING_DELETED", {"billingKey": key})
+
+    def _tell(self, event_type: str, data: dict[str, str]) -> None:
+        body = json.dumps({"eventType": event_type, "data": data}).encode()
+        for number in range(self.weather.choice([1, 2])):
+            keep_webhook(
+                body,
+                transmission_id=f"{secrets.token_hex(8)}-{number}",
+                vault=self.app.extensions["vault"],
+                now=clock.now(),
             )
 
     def _somebody(self) -> tuple[Subscription, User]:

@@ -15,6 +15,7 @@ _TIMERS = (
     " WHERE status = 'pending'",
     "UPDATE refund SET next_look_up_at = created_at, resend_after = created_at"
     " WHERE status = 'pending'",
+    "UPDATE webhook_event SET next_try_at = received_at WHERE status = 'pending'",
     "UPDATE checkout SET leased_until = NULL, next_issue_at = NULL",
     "UPDATE billing_key SET next_revocation_at = NULL",
     "UPDATE breaker SET next_probe_at = opened_at",
