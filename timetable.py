@@ -22,6 +22,7 @@ from billing.dun import lapse
 from billing.probe import probe
 from billing.reconcile import reconcile
 from billing.refund import give_back
+from billing.remind import remind
 from billing.renew import renew
 from billing.revoke_billing_key import revoke_billing_key
 from billing.send_notice import send_notice
@@ -301,6 +302,11 @@ RENEWALS = Job(
     lambda record, now: renew(subscription_id=record, now=now, terms=_terms(), **_toss()),
     asks_toss=True,
 )
+REMINDERS = Job(
+    "reminders",
+    lambda now, after, limit: Subscription.to_remind(seoul_date(now), after=after, limit=limit),
+    lambda record, now: remind(subscription_id=record, now=now),
+)
 ABANDONED_CHECKOUTS = Job(
     "abandoned_checkouts",
     lambda now, after, limit: Checkout.to_abandon(
@@ -336,6 +342,7 @@ EVERYTHING = (
     ENDS,
     LAPSES,
     RENEWALS,
+    REMINDERS,
     ABANDONED_CHECKOUTS,
     ABANDONED_SUBSCRIPTIONS,
     BILLING_KEYS,

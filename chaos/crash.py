@@ -38,6 +38,7 @@ from billing.note_use import note_use
 from billing.probe import probe
 from billing.reconcile import reconcile
 from billing.refund import ask_again, give_back, settle_by_hand
+from billing.remind import remind
 from billing.renew import renew
 from billing.resolve import Decision, resolve
 from billing.revoke_billing_key import revoke_billing_key
@@ -510,6 +511,12 @@ def key_deleted_at_toss(story: Story) -> None:
     story.change_card()
 
 
+def renewal_announced(story: Story) -> None:
+    subscription_id = story.subscribe()
+    story.pass_time(days=25)
+    remind(subscription_id=subscription_id, now=story.now)
+
+
 def read(story: Story) -> None:
     live = db.session.get_one(Subscription, story.subscribe())
     note_use(live, now=story.now)
@@ -570,6 +577,7 @@ STORIES: Sequence[Callable[[Story], None]] = (
     told_of_an_open_order,
     told_while_toss_is_down,
     key_deleted_at_toss,
+    renewal_announced,
     read,
     card_not_deleted,
     mail_sent,

@@ -18,6 +18,7 @@ class NoticeKind(StrEnum):
 
     PASSWORD_RESET = "password_reset"
     CONTRACT = "contract"
+    RENEWAL_COMING = "renewal_coming"
     RENEWAL_PAID = "renewal_paid"
     RENEWAL_FAILED = "renewal_failed"
     CARD_CHANGED = "card_changed"

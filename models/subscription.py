@@ -33,7 +33,8 @@ from models.plan import Plan
 from models.product import Product
 from models.quote import Quote
 from models.user import User
-from rules.periods import Period, seoul_instant
+from rules.collection_terms import next_reminder_on
+from rules.periods import Period, seoul_date, seoul_instant
 
 if TYPE_CHECKING:
     from models.invoice import Invoice
@@ -63,6 +64,7 @@ class EndReason(StrEnum):
 _LIVE = (SubscriptionStatus.INCOMPLETE, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 _LIVE_SQL = text("status IN ('incomplete', 'active', 'past_due')")
 _TO_CHARGE_SQL = text("next_charge_on IS NOT NULL")
+_TO_REMIND_SQL = text("next_reminder_on IS NOT NULL")
 _PAST_DUE_SQL = text("status = 'past_due'")
 _INCOMPLETE_SQL = text("status = 'incomplete'")
 _LEAVING_SQL = text("ends_at IS NOT NULL AND status <> 'ended'")
@@ -73,6 +75,7 @@ class Subscription(Model):
 
     `next_charge_on` is the day on which the shop begins a charge of its own accord; there is none
     while an attempt is in flight, or where only the customer or the merchant can go on.
+    `next_reminder_on` is the day on which the customer is told of the next renewal.
     `grace_ends_on` stands while past due: the first day on which the subscription is given up.
     `held_since` stands while the merchant must decide about an invoice; access goes on.
     `next_plan` is what the customer chose for the time after the paid period.
@@ -93,6 +96,13 @@ class Subscription(Model):
             "id",
             sqlite_where=_TO_CHARGE_SQL,
             postgresql_where=_TO_CHARGE_SQL,
+        ),
+        Index(
+            "ix_subscription_to_remind",
+            "next_reminder_on",
+            "id",
+            sqlite_where=_TO_REMIND_SQL,
+            postgresql_where=_TO_REMIND_SQL,
         ),
         Index(
             "ix_subscription_past_due",
@@ -127,6 +137,10 @@ class Subscription(Model):
             name="charged_only_while_running",
         ),
         CheckConstraint(
+            "next_reminder_on IS NULL OR (status = 'active' AND ends_at IS NULL)",
+            name="reminded_only_while_active",
+        ),
+        CheckConstraint(
             "status NOT IN ('active', 'past_due') OR paid_until_on IS NOT NULL",
             name="paid_until_while_running",
         ),
@@ -155,6 +169,7 @@ class Subscription(Model):
     paid_until_on: Mapped[date | None]
     created_at: Mapped[datetime]
     next_charge_on: Mapped[date | None]
+    next_reminder_on: Mapped[date | None]
     past_due_since: Mapped[datetime | None]
     grace_ends_on: Mapped[date | None]
     held_since: Mapped[datetime | None]
@@ -252,6 +267,12 @@ class Subscription(Model):
     def to_charge(cls, day: date, *, after: Any = None, limit: int) -> list[Any]:
         """Return (day, id) of subscriptions with a charge to be begun by `day`, a batch by key."""
         query = select(cls.next_charge_on, cls.id).where(cls.next_charge_on <= day)
+        return batch(query, after=after, limit=limit)
+
+    @classmethod
+    def to_remind(cls, day: date, *, after: Any = None, limit: int) -> list[Any]:
+        """Return (day, id) of subscriptions whose next renewal is to be announced by `day`."""
+        query = select(cls.next_reminder_on, cls.id).where(cls.next_reminder_on <= day)
         return batch(query, after=after, limit=limit)
 
     @classmethod
@@ -432,6 +453,7 @@ class Subscription(Model):
         """Begin the dunning: the renewal was declined for the first time."""
         self._must_be(SubscriptionStatus.ACTIVE)
         self.status = SubscriptionStatus.PAST_DUE
+        self.next_reminder_on = None
         self.past_due_since = now
         self.grace_ends_on = grace_ends_on
 
@@ -441,6 +463,7 @@ class Subscription(Model):
         self.term_no = self.next_term_no
         self.period_no = 0
         self.anchor_on = self.next_charge_on = anchor_on
+        self.next_reminder_on = None
 
     def plan_next(self, quote: Quote | None) -> None:
         """Go on with the quote's plan after the paid period; None undoes that."""
@@ -495,7 +518,8 @@ class Subscription(Model):
         self._must_run()
         if self.paid_until_on is None or self.is_canceling:
             raise InvalidTransition(f"subscription {self.id} has its end scheduled already")
-        self.next_charge_on = self.next_plan = self.next_quote = None
+        self.next_charge_on = self.next_reminder_on = None
+        self.next_plan = self.next_quote = None
         self.canceled_at = now
         self.ends_at = seoul_instant(self.paid_until_on)
 
@@ -505,6 +529,8 @@ class Subscription(Model):
             raise InvalidTransition(f"subscription {self.id} has no end to undo")
         self.canceled_at = self.ends_at = None
         self.next_charge_on = None if self.is_held else self.paid_until_on
+        if self.is_active and self.period_no:
+            self._remind_after(seoul_date(now) - timedelta(days=1))
 
     def end(self, reason: EndReason, *, now: datetime) -> None:
         """Close this subscription for good and free the customer's live place."""
@@ -512,7 +538,7 @@ class Subscription(Model):
             raise InvalidTransition(f"subscription {self.id} has ended already")
         self.status = SubscriptionStatus.ENDED
         self.past_due_since = self.grace_ends_on = self.held_since = self.next_charge_on = None
-        self.next_plan = self.next_quote = None
+        self.next_plan = self.next_quote = self.next_reminder_on = None
         self.ended_at = now
         self.end_reason = reason
 
@@ -528,6 +554,18 @@ class Subscription(Model):
             self.ends_at = seoul_instant(period.end_on)
         else:
             self.next_charge_on = period.end_on
+            self._remind_after(period.start_on)
+
+    def reminded(self, on: date) -> None:
+        """Note that the next renewal was announced, or is not to be."""
+        self._remind_after(on)
+
+    def _remind_after(self, day: date) -> None:
+        """Set the next day of a reminder; one that is late is sent as long as the charge waits."""
+        assert self.paid_until_on is not None
+        self.next_reminder_on = next_reminder_on(
+            self.paid_until_on, months=self.plan.months, after=day
+        )
 
     def _recover(self) -> None:
         self.status = SubscriptionStatus.ACTIVE

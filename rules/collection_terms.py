@@ -8,6 +8,20 @@ from rules.periods import seoul_date
 NOTICE_DAYS = 7
 """How many days before a charge that nobody expects any more the customer is told of it."""
 
+REMINDER_DAYS = 7
+LONG_REMINDER_DAYS = 30
+"""How many days before a renewal the customer is told of it; the longer for plans of a year."""
+
+
+def next_reminder_on(due_on: date, *, months: int, after: date) -> date | None:
+    """Return the next day after `after` on which a renewal due on `due_on` is announced.
+
+    A plan of `months` is announced seven days ahead, one of a year thirty days ahead as well.
+    """
+    counts = (LONG_REMINDER_DAYS, REMINDER_DAYS) if months >= 12 else (REMINDER_DAYS,)
+    days = (due_on - timedelta(days=count) for count in counts)
+    return next((day for day in days if after < day), None)
+
 
 @dataclass(frozen=True)
 class CollectionTerms:

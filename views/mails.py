@@ -53,6 +53,14 @@ def _renewal_paid(notice: Notice) -> dict[str, Any]:
     return {**_of(invoice.subscription), "invoice": invoice, "payment": invoice.payment}
 
 
+def _renewal_coming(notice: Notice) -> dict[str, Any]:
+    return {
+        **_subscription(notice),
+        "due_on": date.fromisoformat(notice.facts["due_on"]),
+        "won": notice.facts["won"],
+    }
+
+
 def _renewal_failed(notice: Notice) -> dict[str, Any]:
     invoice = db.session.get_one(Invoice, notice.facts["invoice_id"])
     happened, advice = refusals.declined(notice.facts["code"])
@@ -141,6 +149,7 @@ _HOW: dict[EndReason | None, str] = {
 }
 _VALUES = {
     NoticeKind.CONTRACT: _contract,
+    NoticeKind.RENEWAL_COMING: _renewal_coming,
     NoticeKind.RENEWAL_PAID: _renewal_paid,
     NoticeKind.RENEWAL_FAILED: _renewal_failed,
     NoticeKind.CARD_CHANGED: _card_changed,

@@ -22,6 +22,9 @@ QUESTIONS = {
     "ix_subscription_to_charge": lambda now, after: Subscription.to_charge(
         DAY, after=after and (DAY, 1), limit=9
     ),
+    "ix_subscription_to_remind": lambda now, after: Subscription.to_remind(
+        DAY, after=after and (DAY, 1), limit=9
+    ),
     "ix_subscription_past_due": lambda now, after: Subscription.to_lapse(
         DAY, after=after and (DAY, 1), limit=9
     ),
