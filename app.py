@@ -14,8 +14,9 @@ import commands
 import config
 import views
 from arming import Arming
-from gateways.mail import GuardedMailbox, open_mailbox
+from gateways.mail import GuardedMailbox, Mailbox, open_mailbox
 from gateways.payment import PaymentGateway
+from gateways.second_channel import WithSecondChannel, open_channel
 from gateways.toss import TossGateway
 from models import ShopClock, Vault, db
 from models.base import prepare_sqlite
@@ -52,10 +53,7 @@ def create_app(
     app.extensions["arming"] = Arming(app)
     app.extensions["payment_gateway"] = gateway or _toss_gateway(app)
     app.extensions["mailbox"] = GuardedMailbox(
-        open_mailbox(
-            app.config["MAIL_URL"], f"{app.config['SHOP_NAME']} <{app.config['BIZ_EMAIL']}>"
-        ),
-        may_act=app.extensions["arming"].may_act,
+        _mailbox(app), may_act=app.extensions["arming"].may_act
     )
     app.extensions["collection_terms"] = CollectionTerms(
         billing_hour=app.config["BILLING_HOUR"],
@@ -72,6 +70,17 @@ def create_app(
     views.register(app)
     commands.register(app)
     return app
+
+
+def _mailbox(app: Flask) -> Mailbox:
+    sender = f"{app.config['SHOP_NAME']} <{app.config['BIZ_EMAIL']}>"
+    mailbox = open_mailbox(app.config["MAIL_URL"], sender)
+    if not app.config["SECOND_CHANNEL"]:
+        return mailbox
+    try:
+        return WithSecondChannel(mailbox, open_channel(app.config["SECOND_CHANNEL"]))
+    except ValueError as mistake:
+        raise config.ConfigError([f"SECOND_CHANNEL {mistake}"]) from None
 
 
 def _log_to_stderr() -> None:

@@ -33,6 +33,7 @@ DEFAULTS: dict[str, str] = {
     "RATELIMIT_STORAGE_URI": "memory://",
     "CELERY_BROKER_URL": "",
     "MAIL_URL": "console:",
+    "SECOND_CHANNEL": "",
     "MAINTENANCE": "",
     "PAGE_CACHE_SECONDS": "60",
     # Toss Payments. Without keys the shop runs on the built-in sandbox.
@@ -80,6 +81,7 @@ FACTS = tuple(name for name in DEFAULTS if name.startswith(("SHOP_", "BIZ_", "CP
 
 _MAY_BE_EMPTY = {
     "CELERY_BROKER_URL",
+    "SECOND_CHANNEL",
     "MAINTENANCE",
     "TOSS_CLIENT_KEY",
     "TOSS_SECRET_KEY",
@@ -299,6 +301,12 @@ def _mail_url(value: str) -> str:
     raise ValueError("must be console: or smtp://USER:PASSWORD@HOST:PORT?starttls=1 or smtps://….")
 
 
+def _dotted_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", value):
+        raise ValueError("must be empty or package.module:factory.")
+    return value
+
+
 def _storage_uri(value: str) -> str:
     if not value.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
         raise ValueError("must be memory:// (one web process) or redis://HOST:PORT.")
@@ -340,6 +348,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "RATELIMIT_STORAGE_URI": _storage_uri,
     "CELERY_BROKER_URL": _broker_url,
     "MAIL_URL": _mail_url,
+    "SECOND_CHANNEL": _dotted_name,
     "PAGE_CACHE_SECONDS": _whole_number(0, 3600, "seconds"),
     "TOSS_WEBHOOK_SECRET": _webhook_secret,
     "TOSS_API_BASE": _origin,
