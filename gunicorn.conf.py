@@ -10,7 +10,7 @@ from urllib.parse import quote
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-SECRET_PATHS = re.compile(r"(/(?:webhooks/toss|password-reset)/)[^\s\"?]+")
+SECRET_PATHS = re.compile(r"(/(?:webhooks/toss|password-reset|account/email)/)[^\s\"?]+")
 QUERY = re.compile(r"\?[^\s\"]+")
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 

@@ -19,6 +19,7 @@ from billing import BillingError
 from billing.abandon import INCOMPLETE_FOR, OPEN_FOR, abandon_checkout, abandon_subscription
 from billing.cancel import end_due
 from billing.dun import lapse
+from billing.forget import forget_identity, forget_inquiry
 from billing.probe import probe
 from billing.reconcile import reconcile
 from billing.refund import give_back
@@ -41,9 +42,11 @@ from models import (
     BillingKey,
     Breaker,
     Checkout,
+    Inquiry,
     Notice,
     PaymentAttempt,
     Refund,
+    RetainedIdentity,
     Subscription,
     WebhookEvent,
 )
@@ -327,6 +330,16 @@ BILLING_KEYS = Job(
     lambda record, now: revoke_billing_key(billing_key_id=record, now=now, **_toss()),
     asks_toss=True,
 )
+OLD_IDENTITIES = Job(
+    "old_identities",
+    lambda now, after, limit: RetainedIdentity.expired(seoul_date(now), after=after, limit=limit),
+    lambda record, now: forget_identity(user_id=record, now=now),
+)
+OLD_INQUIRIES = Job(
+    "old_inquiries",
+    lambda now, after, limit: Inquiry.expired(seoul_date(now), after=after, limit=limit),
+    lambda record, now: forget_inquiry(inquiry_id=record, now=now),
+)
 NOTICES = Job(
     "notices",
     lambda now, after, limit: Notice.due(now=now, after=after, limit=limit),
@@ -346,6 +359,8 @@ EVERYTHING = (
     ABANDONED_CHECKOUTS,
     ABANDONED_SUBSCRIPTIONS,
     BILLING_KEYS,
+    OLD_IDENTITIES,
+    OLD_INQUIRIES,
     NOTICES,
 )
 LOST_ANSWERS = (CHECKOUTS_AT_ONCE, ATTEMPTS_AT_ONCE, REFUNDS)

@@ -1,14 +1,15 @@
-"""The shop's commands: accounts, the catalogue, the billing run, the test clock."""
+"""The shop's commands: accounts, the catalogue, the billing run, inquiries, the test clock."""
 
 from flask import Flask
 
 from commands.billing import billing
 from commands.catalog import catalog
+from commands.inquiries import inquiries
 from commands.test_clock import test_clock
 from commands.users import users
 
 
 def register(app: Flask) -> None:
     """Add the shop's commands to `flask`."""
-    for group in (users, catalog, billing, test_clock):
+    for group in (users, catalog, billing, inquiries, test_clock):
         app.cli.add_command(group)

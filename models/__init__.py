@@ -7,6 +7,7 @@ from models.billing_key import BillingKey
 from models.breaker import Breaker
 from models.checkout import Checkout
 from models.consent import Consent
+from models.inquiry import Inquiry
 from models.invoice import Invoice
 from models.notice import Notice
 from models.payment import Payment
@@ -17,6 +18,7 @@ from models.policy_text import PolicyText
 from models.product import Product
 from models.quote import Quote
 from models.refund import Refund
+from models.retained_identity import RetainedIdentity
 from models.shop_clock import ShopClock
 from models.sign_in import SignIn
 from models.subscription import Subscription
@@ -32,6 +34,7 @@ __all__ = [
     "Checkout",
     "Consent",
     "InvalidTransition",
+    "Inquiry",
     "Invoice",
     "Notice",
     "Payment",
@@ -42,6 +45,7 @@ __all__ = [
     "Product",
     "Quote",
     "Refund",
+    "RetainedIdentity",
     "ShopClock",
     "SignIn",
     "Subscription",

@@ -30,6 +30,11 @@ class NoticeKind(StrEnum):
     PLAN_CHANGED = "plan_changed"
     PLAN_CHANGE_SET = "plan_change_set"
     CARD_SUSPECT = "card_suspect"
+    EMAIL_CHANGE = "email_change"
+    EMAIL_CHANGED = "email_changed"
+    ACCOUNT_CLOSED = "account_closed"
+    INQUIRY = "inquiry"
+    INQUIRY_ANSWERED = "inquiry_answered"
     MERCHANT_ALERT = "merchant_alert"
 
 
@@ -47,6 +52,7 @@ _PENDING_SQL = text("status = 'pending'")
 class Notice(Model):
     """A mail to a user, or to the merchant where there is none. `cause` makes it unique.
 
+    `address` stands where the mail goes elsewhere than to the user's own address, until it left.
     `facts` holds what the template needs and nothing secret.
     """
 
@@ -64,6 +70,7 @@ class Notice(Model):
     kind: Mapped[NoticeKind]
     cause: Mapped[str] = mapped_column(String(150), unique=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"), index=True)
+    address: Mapped[str | None] = mapped_column(String(100))
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[NoticeStatus] = mapped_column(default=NoticeStatus.PENDING)
     tries: Mapped[int] = mapped_column(default=0)
@@ -81,6 +88,7 @@ class Notice(Model):
         cause: str,
         now: datetime,
         user_id: int | None = None,
+        address: str | None = None,
         facts: dict[str, Any] | None = None,
         may_be_known: bool = False,
     ) -> None:
@@ -91,6 +99,7 @@ class Notice(Model):
             "kind": kind,
             "cause": cause,
             "user_id": user_id,
+            "address": address,
             "facts": facts or {},
             "created_at": now,
             "due_at": now,
@@ -115,6 +124,11 @@ class Notice(Model):
         """Test whether this notice is still owed."""
         return self.status is NoticeStatus.PENDING
 
+    @property
+    def is_to_customer(self) -> bool:
+        """Test whether this mail goes to anybody but the merchant."""
+        return self.user_id is not None or self.address is not None
+
     def lease(self, *, until: datetime) -> None:
         """Reserve this notice for one process and count the try."""
         self._must_be_pending()
@@ -126,7 +140,7 @@ class Notice(Model):
         self._must_be_pending()
         self.status = NoticeStatus.SENT
         self.sent_at = now
-        self.last_error = None
+        self.address = self.last_error = None
 
     def postpone(self, error: str, *, now: datetime) -> None:
         """Try again later, or give up after the last try."""

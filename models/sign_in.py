@@ -54,6 +54,16 @@ class SignIn(Model):
             update(cls).where(cls.user_id == user.id, cls.ended_at.is_(None)).values(ended_at=now)
         )
 
+    @classmethod
+    def of_user(cls, user_id: int, *, now: datetime) -> list["SignIn"]:
+        """Return where a user is signed in now, newest first."""
+        query = select(cls).filter_by(user_id=user_id, ended_at=None).where(cls.expires_at > now)
+        return list(db.session.scalars(query.order_by(cls.id.desc())))
+
+    def is_of(self, token: str) -> bool:
+        """Test whether this is the sign-in of this token."""
+        return self.token_hash == _hash(token)
+
     def end(self, *, now: datetime) -> None:
         """Make this sign-in's cookie worthless."""
         self.ended_at = self.ended_at or now

@@ -37,6 +37,7 @@ class User(Model):
     customer_key: Mapped[str] = mapped_column(String(50), unique=True, default=lambda: str(uuid4()))
     created_at: Mapped[datetime]
     password_changed_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
 
     is_authenticated = True
     is_active = True
@@ -46,6 +47,18 @@ class User(Model):
     def get_id(self) -> str:
         """Return what the cookie holds: the token of this sign-in (Flask-Login asks)."""
         return self.sign_in_token
+
+    @property
+    def is_closed(self) -> bool:
+        """Test whether its owner left for good."""
+        return self.closed_at is not None
+
+    def close(self, *, now: datetime) -> None:
+        """Erase who the owner is; the row stays as a number that names nobody."""
+        self.email = f"closed-{self.id}@closed.invalid"
+        self.name = "탈퇴한 회원"
+        self.password_hash = "!"
+        self.closed_at = now
 
     @property
     def is_merchant(self) -> bool:

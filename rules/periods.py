@@ -47,6 +47,11 @@ def nth_period(anchor_on: date, number: int, interval: Interval, count: int = 1)
     )
 
 
+def years_later(day: date, years: int) -> date:
+    """Return the same day so many years later; 28 February where there is no 29th."""
+    return _plus_months(day, 12 * years)
+
+
 def seoul_date(instant: datetime) -> date:
     """Return the calendar day in Seoul at an aware instant."""
     return instant.astimezone(SEOUL).date()

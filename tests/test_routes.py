@@ -14,8 +14,9 @@ from views.access import access_of, public
 from views.security import csrf
 
 PUBLIC = {
-    "checkout.fail", "checkout.success", "contact.show", "health.live", "health.ready",
-    "home.show", "passwords.create", "passwords.edit", "passwords.new", "passwords.update",
+    "checkout.fail", "checkout.success", "contact.create", "contact.new", "contact.show",
+    "health.live", "health.ready", "home.show",
+    "passwords.create", "passwords.edit", "passwords.new", "passwords.update",
     "plans.index", "plans.show", "policies.privacy", "policies.refund_policy", "policies.terms",
     "sessions.create", "sessions.new", "signup.create", "signup.new", "sitemap.index",
     "sitemap.robots", "webhooks.create",

@@ -9,11 +9,12 @@ from typing import Any
 from flask import current_app, render_template
 
 from gateways.mail import Mail
-from models import Invoice, Notice, Quote, Refund, Subscription, User, db
+from models import Inquiry, Invoice, Notice, Quote, Refund, Subscription, User, db
 from models.notice import NoticeKind
 from models.refund import REASONS, RefundStatus
 from models.subscription import EndReason
 from views import refusals
+from views.account import email_link
 from views.passwords import reset_link
 
 
@@ -23,12 +24,18 @@ def render(notice: Notice) -> Mail:
     text = render_template(f"mail/{notice.kind}.txt", user=notice.user, **values)
     subject, _, body = text.partition("\n")
     return Mail(
-        to=notice.user.email if notice.user else current_app.config["BIZ_EMAIL"],
+        to=_address(notice),
         subject=subject.strip(),
         text=body.lstrip("\n"),
-        html=_html(notice, values) if notice.user else None,
+        html=_html(notice, values) if notice.is_to_customer else None,
         message_id=f"notice-{notice.id}-{notice.created_at:%Y%m%d%H%M%S}",
     )
+
+
+def _address(notice: Notice) -> str:
+    if notice.address is not None:
+        return notice.address
+    return notice.user.email if notice.user else str(current_app.config["BIZ_EMAIL"])
 
 
 def _html(notice: Notice, values: dict[str, Any]) -> str:
@@ -137,6 +144,19 @@ def _password_reset(notice: Notice) -> dict[str, Any]:
     return {"link": reset_link(notice.user)}
 
 
+def _email_change(notice: Notice) -> dict[str, Any]:
+    assert notice.user is not None and notice.address is not None
+    return {"link": email_link(notice.user, notice.address)}
+
+
+def _facts(notice: Notice) -> dict[str, Any]:
+    return dict(notice.facts)
+
+
+def _inquiry(notice: Notice) -> dict[str, Any]:
+    return {"inquiry": db.session.get_one(Inquiry, notice.facts["inquiry_id"])}
+
+
 def _merchant_alert(notice: Notice) -> dict[str, Any]:
     return {"facts": notice.facts}
 
@@ -162,5 +182,10 @@ _VALUES = {
     NoticeKind.PLAN_CHANGED: _plan_changed,
     NoticeKind.PLAN_CHANGE_SET: _plan_change_set,
     NoticeKind.PASSWORD_RESET: _password_reset,
+    NoticeKind.EMAIL_CHANGE: _email_change,
+    NoticeKind.EMAIL_CHANGED: _facts,
+    NoticeKind.ACCOUNT_CLOSED: _facts,
+    NoticeKind.INQUIRY: _inquiry,
+    NoticeKind.INQUIRY_ANSWERED: _inquiry,
     NoticeKind.MERCHANT_ALERT: _merchant_alert,
 }

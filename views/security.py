@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, g, request
 from flask_limiter import Limiter
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFProtect, generate_csrf
+from markupsafe import Markup
 
 from views.access import client_address
 
@@ -21,7 +22,13 @@ def register(app: Flask) -> None:
     limiter.init_app(app)
     app.before_request(_refuse_nul)
     app.add_template_global(script_nonce, "script_nonce")
+    app.add_template_global(csrf_field, "csrf_field")
     app.after_request(_add_headers)
+
+
+def csrf_field() -> Markup:
+    """Return the hidden field of a form's token; without an id, so that a page may hold many."""
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
 def let_card_window_in() -> None:

@@ -50,11 +50,9 @@ def new_password_field(label: str) -> PasswordField:
     )
 
 
-class SignUpForm(FlaskForm):
-    """Who somebody is, and what they agree to; nothing is ticked beforehand."""
-
-    email = StringField("이메일", [DataRequired("이메일을 입력해 주세요.")])
-    name = StringField(
+def name_field() -> StringField:
+    """Return a field for the name of a person."""
+    return StringField(
         "이름",
         [
             DataRequired("이름을 입력해 주세요."),
@@ -62,6 +60,36 @@ class SignUpForm(FlaskForm):
             Regexp(r"^[^\x00-\x1f\x7f<>]+$", message="이름에 쓸 수 없는 문자가 있어요."),
         ],
     )
+
+
+def email_field(label: str) -> StringField:
+    """Return a field for an address; `normalize_email` or `refuse_taken_email` check it."""
+    return StringField(label, [DataRequired("이메일을 입력해 주세요.")])
+
+
+def normalize_email(field: StringField) -> None:
+    """Write an address as it is stored, and refuse what is none."""
+    try:
+        found = validate_email((field.data or "").strip(), check_deliverability=False)
+    except EmailNotValidError:
+        raise ValidationError("이메일 주소를 확인해 주세요.") from None
+    if len(found.normalized) > 100:
+        raise ValidationError("이메일은 100자 이하로 입력해 주세요.")
+    field.data = User.normalized_email(found.normalized)
+
+
+def refuse_taken_email(field: StringField) -> None:
+    """Refuse what is no address, or one that has an account."""
+    normalize_email(field)
+    if User.with_email(field.data or "") is not None:
+        raise ValidationError(_TAKEN)
+
+
+class SignUpForm(FlaskForm):
+    """Who somebody is, and what they agree to; nothing is ticked beforehand."""
+
+    email = email_field("이메일")
+    name = name_field()
     password = new_password_field("비밀번호")
     age = BooleanField(
         f"[필수] {CONSENT_TEXTS['age']}", [DataRequired("만 14세 이상만 가입할 수 있어요.")]
@@ -73,15 +101,7 @@ class SignUpForm(FlaskForm):
 
     def validate_email(self, field: StringField) -> None:
         """Refuse what is no address, or one that has an account."""
-        try:
-            found = validate_email((field.data or "").strip(), check_deliverability=False)
-        except EmailNotValidError:
-            raise ValidationError("이메일 주소를 확인해 주세요.") from None
-        if len(found.normalized) > 100:
-            raise ValidationError("이메일은 100자 이하로 입력해 주세요.")
-        field.data = User.normalized_email(found.normalized)
-        if User.with_email(field.data) is not None:
-            raise ValidationError(_TAKEN)
+        refuse_taken_email(field)
 
 
 @blueprint.get("/signup")
