@@ -31,7 +31,10 @@ from billing.agreements import Agreement
 from billing.cancel import end_due, resume, schedule_cancellation
 from billing.change_card import start_card_change
 from billing.change_plan import change_plan, quote_change, undo_change
+from billing.close_account import close_account
 from billing.dun import lapse
+from billing.forget import forget_identity, forget_inquiry
+from billing.inquire import answer_inquiry, inquire
 from billing.keep_webhook import keep_webhook
 from billing.leave import leave_now, quote_leaving
 from billing.note_use import note_use
@@ -517,6 +520,28 @@ def renewal_announced(story: Story) -> None:
     remind(subscription_id=subscription_id, now=story.now)
 
 
+def account_closed(story: Story) -> None:
+    refund_id = _leave_now(story)
+    assert refund_id is not None
+    story.give_back(refund_id)
+    user_id = story.customer().id
+    close_account(user_id=user_id, vault=story.vault, now=story.now)
+    forget_identity(user_id=user_id, now=story.now + timedelta(days=6 * 366))
+
+
+def asked_and_answered(story: Story) -> None:
+    inquiry = inquire(
+        user=story.customer(),
+        name="김하나",
+        email="reader-1@example.com",
+        topic="other",
+        body="안녕하세요",
+        now=story.now,
+    )
+    answer_inquiry(inquiry_id=inquiry.id, answer="반갑습니다", now=story.now)
+    forget_inquiry(inquiry_id=inquiry.id, now=story.now + timedelta(days=4 * 366))
+
+
 def read(story: Story) -> None:
     live = db.session.get_one(Subscription, story.subscribe())
     note_use(live, now=story.now)
@@ -578,6 +603,8 @@ STORIES: Sequence[Callable[[Story], None]] = (
     told_while_toss_is_down,
     key_deleted_at_toss,
     renewal_announced,
+    account_closed,
+    asked_and_answered,
     read,
     card_not_deleted,
     mail_sent,
