@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from models import Inquiry, RetainedIdentity, db
+from sqlalchemy import delete
+
+from models import Inquiry, Notice, RetainedIdentity, db
 from rules.periods import seoul_date
 
 
@@ -15,8 +17,10 @@ def forget_identity(*, user_id: int, now: datetime) -> None:
 
 
 def forget_inquiry(*, inquiry_id: int, now: datetime) -> None:
-    """Erase an inquiry and its answer, once their time is over."""
+    """Erase an inquiry, its answer and what was mailed of them, once their time is over."""
     inquiry = db.session.get(Inquiry, inquiry_id)
     if inquiry is not None and inquiry.keep_until_on <= seoul_date(now):
+        causes = (f"inquiry:{inquiry_id}", f"inquiry_answered:{inquiry_id}")
+        db.session.execute(delete(Notice).where(Notice.cause.in_(causes)))
         db.session.delete(inquiry)
     db.session.commit()

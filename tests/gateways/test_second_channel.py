@@ -2,6 +2,7 @@
 
 import sys
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class Sms:
 @pytest.fixture
 def plug(monkeypatch):
     """Make a merchant's module importable."""
-    module = ModuleType("merchants_sms")
+    module: Any = ModuleType("merchants_sms")
     module.connect = Sms
     module.nothing = object
     monkeypatch.setitem(sys.modules, "merchants_sms", module)

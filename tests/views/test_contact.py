@@ -111,3 +111,5 @@ def test_after_three_years_it_is_erased(app, client, at, now):
     assert len(inquiries(app)) == 1
     timetable.Run(app, time=lambda: late, workers=1).do(old_inquiries)
     assert inquiries(app) == []
+    with app.app_context():
+        assert db.session.scalars(select(Notice)).all() == []
