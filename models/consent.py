@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Model, db
+from models.checkout import Checkout
 from models.policy_text import PolicyText
 
 
@@ -63,3 +64,10 @@ class Consent(Model):
     def of_user_with(cls, consent_id: int, *, user_id: int) -> "Consent | None":
         """Return this customer's consent."""
         return db.session.scalar(select(cls).filter_by(id=consent_id, user_id=user_id))
+
+    @classmethod
+    def for_quote(cls, quote_id: int) -> list["Consent"]:
+        """Return what a customer agreed to when this quote was shown."""
+        of_quote = select(Checkout.id).filter_by(quote_id=quote_id)
+        query = select(cls).where(cls.checkout_id.in_(of_quote)).order_by(cls.id)
+        return list(db.session.scalars(query))

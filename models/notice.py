@@ -119,6 +119,12 @@ class Notice(Model):
         """Return the notice that was written for this cause."""
         return db.session.scalar(select(cls).filter_by(cause=cause))
 
+    @classmethod
+    def about_invoice(cls, invoice_id: int, *, user_id: int) -> list["Notice"]:
+        """Return the mails of a user that speak of this invoice, the oldest first."""
+        mine = db.session.scalars(select(cls).filter_by(user_id=user_id).order_by(cls.id))
+        return [notice for notice in mine if notice.facts.get("invoice_id") == invoice_id]
+
     @property
     def is_pending(self) -> bool:
         """Test whether this notice is still owed."""

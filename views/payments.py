@@ -1,11 +1,26 @@
-"""What a customer paid, with Toss's receipts."""
+"""What a customer paid and got back, why, and a statement of a period to print."""
 
-from flask import Blueprint, abort, render_template
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from models import Payment, db
+import clock
+from models import Consent, Invoice, Notice, Payment, db
+from rules.periods import seoul_date, seoul_instant
+from views.filters import long_day
 
 blueprint = Blueprint("payments", __name__)
+
+_NOTICES = {
+    "contract": "계약 내용",
+    "renewal_paid": "결제 완료",
+    "renewal_failed": "결제 실패",
+    "plan_changed": "플랜 변경",
+}
+LONGEST = timedelta(days=366 * 2)
 
 
 @blueprint.get("/payments")
@@ -16,14 +31,88 @@ def index() -> str:
 
 @blueprint.get("/payments/<int:payment_id>")
 def show(payment_id: int) -> str:
-    """Show one payment: what it was for, how it was taxed, with which card."""
+    """Show one payment: why this amount, how it was taxed, with which card, what came back."""
     payment = db.session.get(Payment, payment_id) if payment_id < 2**31 else None
     if payment is None or payment.user_id != current_user.id:
         abort(404)
+    invoice = payment.invoice
     return render_template(
         "payments/show.html",
         payment=payment,
-        invoice=payment.invoice,
+        invoice=invoice,
+        quote=invoice.quote,
+        subscription=invoice.subscription,
         refunds=[refund for refund in payment.refunds if not refund.is_void],
-        subscription=payment.invoice.subscription,
+        consents=Consent.for_quote(invoice.quote_id),
+        mails=_mails(invoice),
     )
+
+
+@blueprint.get("/payments/statement")
+def statement() -> ResponseReturnValue:
+    """Show what was paid and given back from one day to another, to be printed."""
+    today = seoul_date(clock.now())
+    start_on = _day("from", today.replace(day=1))
+    end_on = _day("to", today)
+    mistake = None
+    if start_on is None or end_on is None:
+        mistake = "날짜를 2026-11-20처럼 입력해 주세요."
+    elif end_on < start_on:
+        mistake = "끝 날짜가 시작 날짜보다 빨라요."
+    elif end_on - start_on > LONGEST:
+        mistake = "한 번에 2년까지 볼 수 있어요."
+    if mistake or start_on is None or end_on is None:
+        period = today.replace(day=1), today
+        return _statement(*period, lines=[], mistake=mistake), 400
+    return _statement(start_on, end_on, lines=_lines(start_on, end_on))
+
+
+def _day(name: str, default: date) -> date | None:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _statement(
+    start_on: date, end_on: date, *, lines: list[dict[str, Any]], mistake: str | None = None
+) -> str:
+    return render_template(
+        "payments/statement.html",
+        start_on=start_on,
+        end_on=end_on,
+        lines=lines,
+        mistake=mistake,
+        paid_won=sum(line["won"] for line in lines if line["won"] > 0),
+        refunded_won=-sum(line["won"] for line in lines if line["won"] < 0),
+        made_on=clock.now(),
+    )
+
+
+def _lines(start_on: date, end_on: date) -> list[dict[str, Any]]:
+    """Return a line for each time that money moved, the oldest first."""
+    start, end = seoul_instant(start_on), seoul_instant(end_on + timedelta(days=1))
+    lines = []
+    for payment in Payment.of_user(current_user.id):
+        name = payment.invoice.order_name
+        if start <= payment.approved_at < end:
+            lines.append({"at": payment.approved_at, "name": name, "won": payment.amount_won,
+                          "vat": payment.vat_won, "order_id": payment.order_id})  # fmt: skip
+        for refund in payment.refunds:
+            if refund.is_done and refund.settled_at and start <= refund.settled_at < end:
+                lines.append({"at": refund.settled_at, "name": f"{name} 환불",
+                              "won": -refund.amount_won, "vat": None,
+                              "order_id": payment.order_id})  # fmt: skip
+    return sorted(lines, key=lambda line: line["at"])
+
+
+def _mails(invoice: Invoice) -> list[str]:
+    """Return what was mailed about an invoice, in words."""
+    said = []
+    for notice in Notice.about_invoice(invoice.id, user_id=current_user.id):
+        sent = f"{long_day(notice.sent_at)}에 보냈어요" if notice.sent_at else "보내는 중이에요"
+        said.append(f"{_NOTICES.get(str(notice.kind), '알림')} 메일을 {sent}.")
+    return said
