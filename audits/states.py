@@ -33,7 +33,7 @@ def prepare(shop: Shop) -> list[State]:
     new.sign_up()
     for customer in (reader, leaving):
         customer.subscribe()
-    leaving.post("/subscription/cancellation")
+    leaving.post("/subscription/cancellation", kind="period_end")
     ended, past_due, many = Customer(shop), Customer(shop), Customer(shop)
     for customer in (ended, past_due, many):
         customer.subscribe()
@@ -111,7 +111,7 @@ def prepare(shop: Shop) -> list[State]:
 
 
 def _end(shop: Shop, customer: Customer) -> None:
-    customer.post("/subscription/cancellation")
+    customer.post("/subscription/cancellation", kind="period_end")
     _sql(
         shop,
         "UPDATE subscription SET ends_at = created_at WHERE user_id ="

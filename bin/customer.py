@@ -77,9 +77,9 @@ class Customer:
         address = path if path.startswith("http") else self.shop.url + path
         return self.http.get(address, allow_redirects=False, timeout=SECONDS)
 
-    def post(self, path: str) -> None:
+    def post(self, path: str, **fields: str) -> None:
         """Press the button of a page that has one form, and expect it to be accepted."""
-        self._post(path, {"csrf_token": self._token(path)}, 303)
+        self._post(path, {"csrf_token": self._token(path), **fields}, 303)
 
     def links(self, path: str) -> list[str]:
         """Return where the links of a page lead."""
