@@ -45,6 +45,7 @@ DEFAULTS: dict[str, str] = {
     "TOSS_API_BASE": "https://api.tosspayments.com",
     "TOSS_SDK_URL": "https://js.tosspayments.com/v2/standard",
     "TOSS_TIMEOUT": "65",
+    "WAYS_TO_PAY": "card",
     "TOSS_WEB_ROOM": "8",
     "TOSS_WEB_WAIT": "4",
     "SANDBOX_PORT": "9090",
@@ -221,6 +222,16 @@ def _retry_days(value: str) -> tuple[int, ...]:
     return days
 
 
+def _ways_to_pay(value: str) -> tuple[str, ...]:
+    ways = tuple(way.strip() for way in value.split(","))
+    if "card" not in ways or len(set(ways)) < len(ways) or not set(ways) <= set(_WAYS):
+        raise ValueError(f"must be card, and of {', '.join(_WAYS[1:])} what your contract allows.")
+    return tuple(way for way in _WAYS if way in ways)
+
+
+_WAYS = ("card", "transfer", "tosspay", "naverpay")
+
+
 def _rate(value: str) -> float:
     try:
         number = float(value)
@@ -354,6 +365,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "TOSS_API_BASE": _origin,
     "TOSS_SDK_URL": _web_address,
     "TOSS_TIMEOUT": _seconds(0.1, 600),
+    "WAYS_TO_PAY": _ways_to_pay,
     "TOSS_WEB_ROOM": _whole_number(1, 200, "calls"),
     "TOSS_WEB_WAIT": _seconds(0, 30),
     "SANDBOX_PORT": _whole_number(1, 65535, "a port"),

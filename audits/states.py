@@ -95,6 +95,15 @@ def prepare(shop: Shop) -> list[State]:
         State("my subscription, under way", "/subscription", waiting),
         State("cancellation", "/subscription/cancellation", reader),
         State("cancellation, never paid", "/subscription/cancellation", refused),
+        State("plan change", "/subscription/plan", reader),
+        State("plan change, now", "/subscription/plan?to=premium-yearly", reader),
+        State("plan change, later", "/subscription/plan?to=basic-monthly", reader),
+        State("statement", "/payments/statement", reader),
+        State("closure, subscribed", "/account/closure", reader),
+        State("closure", "/account/closure", new),
+        State("new address, used up", "/account/email/made-up-token", reader),
+        State("inquiry", "/contact/inquiry"),
+        State("inquiries, none", "/contact/inquiries", reader),
         State("payments, none", "/payments", new),
         State("payments, one", "/payments", reader),
         State("payments, many", "/payments", many),
@@ -219,9 +228,11 @@ def _ask_for_reset(page: Any) -> None:
 
 
 def _change_password_wrong(page: Any) -> None:
-    page.get_by_label("지금 비밀번호").fill("wrong-password-1")
-    page.get_by_label("새 비밀번호").fill("short")
-    page.locator("form").first.evaluate("form => { form.noValidate = true; form.submit(); }")
+    page.locator("#current").fill("wrong-password-1")
+    page.locator("#password").fill("short")
+    page.locator("form[action$='/password']").evaluate(
+        "form => { form.noValidate = true; form.submit(); }"
+    )
     page.get_by_role("alert").first.wait_for()
 
 

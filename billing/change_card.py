@@ -6,7 +6,7 @@ from billing import BillingError
 from billing.renew import renew
 from gateways.payment import PaymentGateway
 from models import AuditEntry, BillingKey, Checkout, Notice, Subscription, User, Vault, db
-from models.checkout import CheckoutKind, FailureKind
+from models.checkout import CheckoutKind, FailureKind, WayToPay
 from models.notice import NoticeKind
 from models.quote import CHECKOUT_LIFETIME
 from rules.collection_terms import CollectionTerms
@@ -18,7 +18,9 @@ class NothingToChange(BillingError):
     user_message = "카드를 바꿀 구독이 없어요. 내 구독에서 확인해 주세요."
 
 
-def start_card_change(*, user: User, subscription_id: int, now: datetime) -> Checkout:
+def start_card_change(
+    *, user: User, subscription_id: int, now: datetime, way: WayToPay = WayToPay.CARD
+) -> Checkout:
     """Keep what the card window is opened for, before it opens.
 
     :raises NothingToChange: the subscription is not this customer's, or does not run.
@@ -31,6 +33,7 @@ def start_card_change(*, user: User, subscription_id: int, now: datetime) -> Che
         user_id=user.id,
         plan_id=subscription.plan_id,
         subscription_id=subscription_id,
+        way=way,
         created_at=now,
         expires_at=now + CHECKOUT_LIFETIME,
     )

@@ -162,7 +162,7 @@ def settle(
         amount_won=attempt.amount_won,
         tax_free_won=attempt.tax_free_won,
         type="BILLING",
-        method=attempt.billing_key.method,
+        method=None if attempt.billing_key.is_wallet else attempt.billing_key.method,
     )
     if answer.is_failed:
         error = CardDeclined(answer.failure_code or answer.status, answer.failure_message or "")
@@ -364,7 +364,7 @@ def _payment(
         supplied_won=answer.supplied_won,
         vat_won=answer.vat_won,
         tax_free_won=answer.tax_free_won,
-        method=answer.method,
+        method=answer.method or attempt.billing_key.method,
         card_issuer=card.issuer_name if card else attempt.billing_key.card_issuer,
         card_number=card.number if card else attempt.billing_key.card_number,
         approve_no=answer.approve_no,

@@ -38,7 +38,7 @@ from models import (
     Vault,
     db,
 )
-from models.checkout import FailureKind
+from models.checkout import FailureKind, WayToPay
 from models.payment_request import RequestKind
 from rules.collection_terms import CollectionTerms
 
@@ -70,8 +70,9 @@ def start_checkout(
     agreements: Sequence[Agreement],
     address: str,
     now: datetime,
+    way: WayToPay = WayToPay.CARD,
 ) -> Checkout:
-    """Store a checkout with its consents, before the card window opens.
+    """Store a checkout with its consents, before the window of that way to pay opens.
 
     :raises QuoteExpired: the quote is over; show a new one.
     :raises AlreadySubscribed: there is nothing to buy.
@@ -84,6 +85,7 @@ def start_checkout(
         user_id=user.id,
         plan_id=quote.plan_id,
         quote_id=quote.id,
+        way=way,
         created_at=now,
         expires_at=quote.expires_at,
     )
@@ -319,6 +321,7 @@ def _billing_key(
         card_number=issued.card.number,
         card_type=issued.card.card_type,
         owner_type=issued.card.owner_type,
+        is_wallet=issued.is_wallet,
         key_pair=gateway.key_pair,
         m_id=issued.m_id,
         secret_fingerprint=gateway.secret_fingerprint,

@@ -59,6 +59,7 @@ class StoredBillingKey:
     customer_key: str = field(repr=False)
     method: str
     card: Card | None
+    is_wallet: bool = False
     is_deleted: bool = False
 
 
@@ -67,6 +68,7 @@ class _Registration:
     customer_key: str
     method: str
     card: Card | None
+    is_wallet: bool = False
 
 
 @dataclass
@@ -127,10 +129,17 @@ class FakeGateway:
         """Return every cancel of every payment."""
         return [cancel for payment in self.payments for cancel in payment.cancels]
 
-    def register(self, customer_key: str, *, card: Card | None = CARD, method: str = "카드") -> str:
+    def register(
+        self,
+        customer_key: str,
+        *,
+        card: Card | None = CARD,
+        method: str = "카드",
+        is_wallet: bool = False,
+    ) -> str:
         """Return the auth key of a card that the customer has just entered in the window."""
         auth_key = f"auth_{secrets.token_hex(16)}"
-        self._registrations[auth_key] = _Registration(customer_key, method, card)
+        self._registrations[auth_key] = _Registration(customer_key, method, card, is_wallet)
         return auth_key
 
     def authenticate(self, order_id: str, amount_won: int, *, tax_free_won: int = 0) -> str:
@@ -265,7 +274,11 @@ class FakeGateway:
         del self._registrations[request.auth_key]
         billing_key = f"{secrets.token_urlsafe(32)}="
         self._billing_keys[billing_key] = StoredBillingKey(
-            billing_key, request.customer_key, registration.method, registration.card
+            billing_key,
+            request.customer_key,
+            registration.method,
+            registration.card,
+            registration.is_wallet,
         )
         return IssuedBillingKey(
             billing_key=billing_key,
@@ -273,6 +286,7 @@ class FakeGateway:
             method=registration.method,
             m_id=self.m_id,
             card=registration.card,
+            is_wallet=registration.is_wallet,
             trace_id=_trace_id(),
         )
 
@@ -295,7 +309,13 @@ class FakeGateway:
             amount_won=request.amount_won,
             tax_free_won=request.tax_free_won,
         )
-        return self._stored(replace(paid, method=stored.method, card=stored.card))
+        return self._stored(
+            replace(
+                paid,
+                method="간편결제" if stored.is_wallet else stored.method,
+                card=stored.card if stored.method == "카드" and not stored.is_wallet else None,
+            )
+        )
 
     def _confirm(self, request: ConfirmRequest) -> PaymentAnswer:
         if request.payment_key in self._payments:

@@ -54,7 +54,8 @@ def issued_billing_key(answer: Mapping[str, Any], trace_id: str | None) -> Issue
         customer_key=_text(answer, "customerKey"),
         method=_method(_text(answer, "method")),
         m_id=_text(answer, "mId"),
-        card=_card_of_billing_key(answer),
+        card=_card_of_billing_key(answer) or _account(answer) or _wallet(answer),
+        is_wallet=_wallet(answer) is not None,
         trace_id=trace_id,
     )
 
@@ -200,6 +201,26 @@ def _card_of_billing_key(answer: Mapping[str, Any]) -> Card | None:
     if not card and not number:
         return None
     return _card({**card, "number": number, "company": company})
+
+
+def _account(answer: Mapping[str, Any]) -> Card | None:
+    """Return the bank account of a billing key for transfers (Toss contract 3.11)."""
+    transfers = answer.get("transfers")
+    account = _mapping(transfers[0]) if isinstance(transfers, list) and transfers else None
+    if account is None:
+        return None
+    return Card(
+        number=_loose_text(account.get("bankAccountNumber"), longest=30) or "",
+        issuer_name=f"{_loose_text(account.get('bankName'), longest=20) or '은행'} 계좌",
+    )
+
+
+def _wallet(answer: Mapping[str, Any]) -> Card | None:
+    """Return the wallet of a billing key; its shape is not promised, a bare name occurs too."""
+    easy_pay = answer.get("easyPay")
+    provider = easy_pay.get("provider") if isinstance(easy_pay, dict) else easy_pay
+    name = _loose_text(provider, longest=20)
+    return Card(number="", issuer_name=name) if name else None
 
 
 def _card(card: Mapping[str, Any]) -> Card:

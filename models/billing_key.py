@@ -24,7 +24,10 @@ _REVOKING_SQL = text("status = 'revoking'")
 
 
 class BillingKey(Model):
-    """A registered card. `card_number` is masked by Toss; `fingerprint` finds the row.
+    """A registered card, account or wallet; `fingerprint` finds the row.
+
+    `card_issuer` is the issuer, the bank or the wallet; `card_number` is masked by Toss, and empty
+    where a wallet has none.
 
     `suspected_at` stands where somebody said that Toss deleted it, which nothing can prove: it is
     not charged and not erased, and the customer is asked to register a card.
@@ -52,6 +55,7 @@ class BillingKey(Model):
     card_number: Mapped[str] = mapped_column(String(50))
     card_type: Mapped[str | None] = mapped_column(String(50))
     owner_type: Mapped[str | None] = mapped_column(String(50))
+    is_wallet: Mapped[bool] = mapped_column(default=False)
     key_pair: Mapped[str] = mapped_column(String(10))
     m_id: Mapped[str] = mapped_column(String(50))
     secret_fingerprint: Mapped[str] = mapped_column(String(16))

@@ -33,6 +33,15 @@ class CheckoutKind(StrEnum):
     PLAN_CHANGE = "plan_change"
 
 
+class WayToPay(StrEnum):
+    """What the customer registers: each needs its own contract with Toss."""
+
+    CARD = "card"
+    TRANSFER = "transfer"
+    TOSSPAY = "tosspay"
+    NAVERPAY = "naverpay"
+
+
 class CheckoutStatus(StrEnum):
     """How far a checkout came.
 
@@ -117,6 +126,7 @@ class Checkout(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
     kind: Mapped[CheckoutKind] = mapped_column(default=CheckoutKind.SUBSCRIPTION)
+    way: Mapped[WayToPay] = mapped_column(default=WayToPay.CARD)
     quote_id: Mapped[int | None] = mapped_column(ForeignKey("quote.id"))
     subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscription.id"), index=True)
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoice.id"), index=True)

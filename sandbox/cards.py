@@ -1,11 +1,14 @@
-"""The cards that the card window offers, one for each way that things can go."""
+"""What the windows offer to pay with, one for each way that things can go."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Card:
-    """A card, and what happens to whoever uses it."""
+    """A card, account or wallet, and what happens to whoever uses it.
+
+    `way` is how the SDK is asked for it: CARD, TRANSFER, TOSSPAY or NAVERPAY.
+    """
 
     value: str
     label: str
@@ -23,6 +26,12 @@ class Card:
     is_slow: bool = False
     loses_issue_answer: bool = False
     loses_charge_answer: bool = False
+    way: str = "CARD"
+
+    @property
+    def is_wallet(self) -> bool:
+        """Test whether this is an easy-pay wallet."""
+        return self.way in ("TOSSPAY", "NAVERPAY")
 
     @property
     def acquirer(self) -> str:
@@ -172,6 +181,21 @@ ALL = (
         "53535200****710*",
         fail_code="REJECT_CARD_COMPANY",
     ),
+    Card(
+        "account", "토스뱅크 계좌", "잘 되는 계좌", "92", "토스뱅크", "1000********", way="TRANSFER"
+    ),
+    Card(
+        "account-empty",
+        "국민은행 계좌",
+        "잔액이 부족해요",
+        "06",
+        "KB국민",
+        "2040********",
+        way="TRANSFER",
+        refused_at_charge="REJECT_ACCOUNT_PAYMENT",
+    ),
+    Card("tosspay", "토스페이", "잘 되는 토스페이", "", "토스페이", "", way="TOSSPAY"),
+    Card("naverpay", "네이버페이", "잘 되는 네이버페이", "", "네이버페이", "", way="NAVERPAY"),
 )
 
 BY_VALUE = {card.value: card for card in ALL}

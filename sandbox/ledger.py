@@ -32,6 +32,13 @@ class Ledger:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.executescript(_SCHEMA.read_text(encoding="utf-8"))
+        self._add_missing_columns()
+
+    def _add_missing_columns(self) -> None:
+        """Bring a ledger of an older sandbox up to date."""
+        columns = {row["name"] for row in self.all("PRAGMA table_info(windows)")}
+        if "way" not in columns:
+            self.run("ALTER TABLE windows ADD COLUMN way TEXT NOT NULL DEFAULT 'CARD'")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

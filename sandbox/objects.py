@@ -22,24 +22,29 @@ def billing(row: Row) -> Shape:
         "mId": row["merchant_id"],
         "customerKey": row["customer_key"],
         "authenticatedAt": row["issued_at"],
-        "method": "카드",
+        "method": _method(card),
         "billingKey": row["billing_key"],
-        "card": {
+        "card": None,
+        "transfers": None,
+        "easyPay": {"provider": card.company} if card.is_wallet else None,
+    }
+    if card.way == "CARD":
+        shape["card"] = {
             **_companies(card),
             "number": card.number,
             "cardType": card.card_type,
             "ownerType": card.owner_type,
-        },
-        "transfers": None,
-        "easyPay": None,
-    }
-    if sandbox().api_version < _NO_TOP_LEVEL_CARD_SINCE:
+        }
+    if card.way == "TRANSFER":
+        shape["transfers"] = [{"bankName": card.company, "bankAccountNumber": card.number}]
+    if card.way == "CARD" and sandbox().api_version < _NO_TOP_LEVEL_CARD_SINCE:
         shape |= {"cardCompany": card.company, "cardNumber": card.number}
     return shape
 
 
 def payment(row: Row, cancels: list[Row]) -> Shape:
     """Return the Payment object; every cancel has shrunk its sums, save the total."""
+    card = BY_VALUE[row["card"]]
     tax_free, exemption = row["tax_free_amount"], row["tax_exemption_amount"]
     vat = vat_of(row["balance_amount"], tax_free, exemption)
     shape = {
@@ -54,9 +59,9 @@ def payment(row: Row, cancels: list[Row]) -> Shape:
         "approvedAt": row["approved_at"],
         "useEscrow": False,
         "cultureExpense": False,
-        "card": _card_of(row),
+        "card": _card_of(row) if card.way == "CARD" else None,
         "virtualAccount": None,
-        "transfer": None,
+        "transfer": _transfer(card) if card.way == "TRANSFER" else None,
         "mobilePhone": None,
         "giftCertificate": None,
         "cashReceipt": None,
@@ -65,7 +70,7 @@ def payment(row: Row, cancels: list[Row]) -> Shape:
         "cancels": [_cancel(cancel) for cancel in cancels] or None,
         "secret": row["secret"],
         "type": row["type"],
-        "easyPay": None,
+        "easyPay": _easy_pay(card, row) if card.is_wallet else None,
         "country": "KR",
         "failure": None,
         "isPartialCancelable": exemption == 0,
@@ -77,7 +82,7 @@ def payment(row: Row, cancels: list[Row]) -> Shape:
         "suppliedAmount": row["balance_amount"] - vat - tax_free - exemption,
         "vat": vat,
         "taxFreeAmount": tax_free,
-        "method": "카드",
+        "method": _method(card),
         "version": sandbox().api_version,
         "metadata": None,
     }
@@ -93,7 +98,7 @@ def transaction(row: Row) -> Shape:
         "transactionKey": row["transaction_key"],
         "paymentKey": row["payment_key"],
         "orderId": row["order_id"],
-        "method": "카드",
+        "method": _method(BY_VALUE[row["card"]]),
         "customerKey": row["customer_key"],
         "useEscrow": False,
         "receiptUrl": _receipt_url(row),
@@ -102,6 +107,20 @@ def transaction(row: Row) -> Shape:
         "currency": "KRW",
         "amount": row["amount"],
     }
+
+
+def _method(card: Card) -> str:
+    if card.is_wallet:
+        return "간편결제"
+    return "계좌이체" if card.way == "TRANSFER" else "카드"
+
+
+def _transfer(card: Card) -> Shape:
+    return {"bankCode": card.issuer_code, "settlementStatus": "INCOMPLETED"}
+
+
+def _easy_pay(card: Card, row: Row) -> Shape:
+    return {"provider": card.company, "amount": row["total_amount"], "discountAmount": 0}
 
 
 def _card_of(row: Row) -> Shape:

@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS windows (
     framed INTEGER NOT NULL,
     opened_at TEXT NOT NULL,
     foreign_card_tried INTEGER NOT NULL DEFAULT 0,
+    way TEXT NOT NULL DEFAULT 'CARD',
     leads_to TEXT,
     card TEXT,
     auth_key TEXT UNIQUE,

@@ -20,7 +20,7 @@ LONGEST_LIST = 5000
 def transactions() -> Response:
     """Answer with approvals and cancels of a time, oldest first; a cancel is a row of its own."""
     rows = sandbox().ledger.all(
-        """SELECT transactions.*, payments.order_id, payments.customer_key
+        """SELECT transactions.*, payments.order_id, payments.customer_key, payments.card
            FROM transactions JOIN payments USING (payment_key)
            WHERE transactions.merchant_id = ? AND transaction_at BETWEEN ? AND ? AND number > ?
            ORDER BY number LIMIT ?""",

@@ -27,6 +27,13 @@ from sandbox.state import sandbox
 blueprint = Blueprint("window", __name__)
 
 IDENTITY = "000000"
+NAMES = {"CARD": "카드", "TRANSFER": "계좌", "TOSSPAY": "토스페이", "NAVERPAY": "네이버페이"}
+WALLETS = {
+    "토스페이": "TOSSPAY",
+    "TOSSPAY": "TOSSPAY",
+    "네이버페이": "NAVERPAY",
+    "NAVERPAY": "NAVERPAY",
+}
 _FOREIGN_CARD = "해외에서 발급된 카드는 등록할 수 없어요. 국내 카드를 골라 주세요."
 _OPEN_FOR = timedelta(minutes=30)
 
@@ -60,6 +67,8 @@ def register(window_id: str) -> AnyResponse:
     """Register the chosen card and go back to the shop."""
     window = _window(window_id)
     card = BY_VALUE.get(request.form.get("card", ""))
+    if card is not None and card.way != window["way"]:
+        card = None
     mistakes = _mistakes(card, request.form.get("identity", ""))
     if card is None or mistakes:
         return _page(window, mistakes)
@@ -98,9 +107,21 @@ def _open(fields: Fields) -> str:
         fail_url=_address(fields, "failUrl"),
         page_origin=request.headers.get("Origin", ""),
         framed=fields.get("windowTarget") == "iframe",
+        way=_way(fields),
         opened_at=written(here.clock.now()),
     )
     return window_id
+
+
+def _way(fields: Fields) -> str:
+    if fields.get("method", "CARD") == "TRANSFER":
+        return "TRANSFER"
+    if fields.get("flowMode") != "DIRECT":
+        return "CARD"
+    wallet = WALLETS.get(text(fields, "easyPay", longest=20))
+    if wallet is None:
+        raise TossError("INVALID_REQUEST")
+    return wallet
 
 
 def _address(fields: Fields, name: str) -> str:
@@ -127,7 +148,8 @@ def _page(window: sqlite3.Row, mistakes: dict[str, str] | None = None) -> Respon
     page = render_template(
         "window.html",
         window=window,
-        cards=ALL,
+        cards=[card for card in ALL if card.way == window["way"]],
+        name=NAMES[window["way"]],
         chosen=request.form.get("card", ""),
         mistakes=mistakes or {},
         is_over=bool(window["leads_to"]) or _is_expired(window),

@@ -33,10 +33,13 @@ def create() -> ResponseReturnValue:
         return _page(subscription, card_window.NEEDS_SCRIPT), 400
     if not FlaskForm().validate_on_submit():
         return card_window.refused("화면을 연 지 오래되었어요. 새로고침해 주세요.", 400)
+    way = card_window.chosen()
+    if way is None:
+        return card_window.refused(card_window.NO_WAY, 400)
     if not card_window.may_open():
         return card_window.refused(card_window.NOT_ARMED, 503)
     checkout = start_card_change(
-        user=current_user, subscription_id=subscription.id, now=clock.now()
+        user=current_user, subscription_id=subscription.id, now=clock.now(), way=way
     )
     return card_window.opened(checkout)
 

@@ -6,7 +6,21 @@ from flask import current_app, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from models import Checkout
+from models.checkout import WayToPay
 
+WAY_NAMES = {
+    WayToPay.CARD: "신용·체크카드",
+    WayToPay.TRANSFER: "계좌이체",
+    WayToPay.TOSSPAY: "토스페이",
+    WayToPay.NAVERPAY: "네이버페이",
+}
+NO_WAY = "결제 수단을 골라 주세요."
+_METHODS: dict[WayToPay, dict[str, str]] = {
+    WayToPay.CARD: {},
+    WayToPay.TRANSFER: {"method": "TRANSFER"},
+    WayToPay.TOSSPAY: {"method": "CARD", "flowMode": "DIRECT", "easyPay": "TOSSPAY"},
+    WayToPay.NAVERPAY: {"method": "CARD", "flowMode": "DIRECT", "easyPay": "NAVERPAY"},
+}
 NEEDS_SCRIPT = "카드 등록창을 열려면 브라우저에서 자바스크립트를 켜 주세요."
 NOT_ARMED = "지금은 카드를 등록할 수 없어요. 잠시 후 다시 시도하거나 고객센터로 알려 주세요."
 
@@ -31,7 +45,20 @@ def opened(checkout: Checkout) -> ResponseReturnValue:
         "successUrl": origin + url_for("checkout.success", checkout=checkout.id),
         "failUrl": origin + url_for("checkout.fail", checkout=checkout.id),
     }
-    return jsonify(parameters), 201
+    return jsonify({**parameters, **_METHODS[checkout.way]}), 201
+
+
+def offered() -> list[WayToPay]:
+    """Return the ways to pay that the merchant has contracts for, cards first."""
+    return [WayToPay(way) for way in current_app.config["WAYS_TO_PAY"]]
+
+
+def chosen() -> WayToPay | None:
+    """Return the way that was chosen on the page; None where it is none that is offered."""
+    ways = offered()
+    if len(ways) == 1:
+        return ways[0]
+    return next((way for way in ways if way == request.form.get("way")), None)
 
 
 def refused(message: str, status: int) -> ResponseReturnValue:
@@ -44,6 +71,7 @@ def settings() -> dict[str, Any]:
     return {
         "client_key": current_app.config["TOSS_CLIENT_KEY"],
         "sdk_url": current_app.config["TOSS_SDK_URL"],
+        "ways": [(str(way), WAY_NAMES[way]) for way in offered()],
     }
 
 

@@ -73,6 +73,9 @@ def create(plan: str) -> ResponseReturnValue:
     form = ConsentForm()
     if not form.validate_on_submit():
         return _refused(found, form, "필수 동의를 확인해 주세요.", 400)
+    way = card_window.chosen()
+    if way is None:
+        return _refused(found, form, card_window.NO_WAY, 400)
     if not card_window.wants_json():
         return _refused(found, form, card_window.NEEDS_SCRIPT, 400)
     if not card_window.may_open():
@@ -87,6 +90,7 @@ def create(plan: str) -> ResponseReturnValue:
             agreements=_agreements(quote),
             address=client_address(),
             now=clock.now(),
+            way=way,
         )
     except (QuoteExpired, AlreadySubscribed, CollectionInProgress) as refusal:
         return _refused(found, form, refusal.user_message, 409)
@@ -213,9 +217,14 @@ def _consent_texts(quote: Quote) -> dict[str, tuple[str, str]]:
         "recurring": (
             "terms",
             f"오늘 {amount}이 결제되고, 이후 {charge_day(plan, quote.anchor_on)}에 {amount}이"
-            " 등록한 카드로 자동 결제되는 데 동의합니다.",
+            f" 등록한 {_means()}로 자동 결제되는 데 동의합니다.",
         ),
     }
+
+
+def _means() -> str:
+    """Return what is charged, in a word: a card, or whatever the customer will choose."""
+    return "카드" if len(card_window.offered()) == 1 else "결제 수단으"
 
 
 def _known(checkout_id: str) -> Checkout | None:

@@ -65,6 +65,9 @@
           successUrl: params.successUrl,
           failUrl: params.failUrl,
           windowTarget: target(params.windowTarget),
+          method: params.method,
+          flowMode: params.flowMode,
+          easyPay: params.easyPay,
         });
       },
       async requestPayment() {
@@ -113,9 +116,13 @@
       }
     }
     if (params.method === undefined) throw refusal("INVALID_PARAMETERS");
-    if (params.method !== "CARD") throw refusal("NOT_SUPPORTED_METHOD");
-    if (params.flowMode === "DIRECT") throw refusal("NOT_SUPPORTED_METHOD");
-    if (params.easyPay || params.cardCompany) throw refusal("INVALID_PARAMETERS");
+    if (!["CARD", "TRANSFER"].includes(params.method)) throw refusal("NOT_SUPPORTED_METHOD");
+    const isDirect = params.method === "CARD" && params.flowMode === "DIRECT";
+    if (params.method === "TRANSFER" && (params.flowMode || params.selectableCardTypes)) {
+      throw refusal("INVALID_PARAMETERS");
+    }
+    if (isDirect !== Boolean(params.easyPay)) throw refusal("INVALID_PARAMETERS");
+    if (params.cardCompany && !isDirect) throw refusal("INVALID_PARAMETERS");
     if (!isAddress(params.successUrl)) throw refusal("INCORRECT_SUCCESS_URL_FORMAT");
     if (!isAddress(params.failUrl)) throw refusal("INCORRECT_FAIL_URL_FORMAT");
   }
