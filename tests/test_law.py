@@ -16,7 +16,19 @@ import config
 import timetable
 from gateways.mail import open_mailbox
 from gateways.payment import CardDeclined
-from models import BillingKey, Checkout, Consent, Payment, Plan, Product, Subscription, User, db
+from models import (
+    BillingKey,
+    Checkout,
+    Consent,
+    Notice,
+    Payment,
+    Plan,
+    Product,
+    Subscription,
+    User,
+    db,
+)
+from models.base import InvalidTransition
 from rules import business_number
 from rules.periods import Interval, seoul_instant
 from rules.refunds import RefundTerms
@@ -600,6 +612,72 @@ def test_row_43_no_penalty_above_the_cap_and_none_within_the_days_of_withdrawal(
     assert "지금 해지하고 7,260원 환불" in page(CANCELLATION).text
     at(datetime(2026, 11, 29, 2, 0, tzinfo=UTC))
     assert "지금 해지하고 5,940원 환불" in page(CANCELLATION).text
+
+
+def renew_on(app, gateway, day):
+    """Do all that is due on a day."""
+    at = seoul_instant(day, 9)
+    gateway.now = at
+    timetable.Run(app, time=lambda: at, workers=1).do(timetable.EVERYTHING)
+
+
+def test_row_45_nobody_is_moved_to_a_higher_price(app, member, gateway):
+    """A price never changes; a dearer plan is another plan, and wants a consent of its own."""
+    with app.app_context():
+        old = db.session.scalars(select(Plan)).one()
+        old.retired_at = datetime(2026, 11, 21, tzinfo=UTC)
+        dearer = Plan(product_id=old.product_id, slug="premium-2027", name="프리미엄",
+                      summary="글", description="글", features="글", price_won=12_900,
+                      interval=Interval.MONTH)  # fmt: skip
+        db.session.add(dearer)
+        db.session.commit()
+        old.price_won = 12_900
+        with pytest.raises(InvalidTransition):
+            db.session.commit()
+        db.session.rollback()
+
+    renew_on(app, gateway, date(2026, 12, 20))
+
+    assert [paid.total_won for paid in gateway.payments] == [9900, 9900]
+
+
+def test_row_46_nothing_free_turns_into_something_paid(app, plan):
+    with app.app_context():
+        free = Plan(product_id=plan.product_id, slug="trial", name="체험", summary="글",
+                    description="글", features="글", price_won=0,
+                    interval=Interval.MONTH)  # fmt: skip
+        db.session.add(free)
+        with pytest.raises(IntegrityError):
+            db.session.commit()
+        db.session.rollback()
+
+
+def test_row_47_a_period_is_charged_once_however_often_the_run_runs(app, member, gateway):
+    for _ in range(3):
+        renew_on(app, gateway, date(2026, 12, 20))
+
+    charges = [request for name, request in gateway.calls if name == "charge"]
+    assert len(charges) == 2
+    assert len({request.order_id for request in charges}) == 2
+
+
+def test_row_48_a_failed_renewal_is_retried_told_and_ended_after_the_grace(app, member, gateway):
+    first = date(2026, 12, 20)
+    for _ in range(9):
+        gateway.fail_next("charge", CardDeclined("REJECT_CARD_PAYMENT"))
+    tried = []
+    for day in range(10):
+        before = len(gateway.calls)
+        renew_on(app, gateway, first + timedelta(days=day))
+        if any(name == "charge" for name, _ in gateway.calls[before:]):
+            tried.append(day)
+
+    assert tried == [0, 1, 3, 5]
+    with app.app_context():
+        assert Subscription.latest_for(member.id).is_ended
+        failed = select(Notice).filter_by(kind="renewal_failed")
+        assert len(db.session.scalars(failed).all()) == 4
+    assert len(gateway.payments) == 1
 
 
 def test_row_49_a_reviewer_gets_in_by_mail_and_password(app, client, plan):

@@ -60,3 +60,22 @@ def test_to_a_cheaper_plan_later_and_back(
     page.get_by_role("button", name="플랜 변경 취소").click()
     expect(page.get_by_role("status")).to_contain_text("플랜 변경을 취소했어요")
     assert len(shop.control.ledger()["payments"]) == charges
+
+
+def test_on_the_day_the_cheaper_plan_begins(page: Page, shop: Shop) -> None:
+    """On the test clock: the renewal is announced, and the other plan is charged."""
+    subscribe(page, "premium-monthly")
+    choose(page, "베이직")
+    page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="플랜 변경").click()
+    heading(page, "내 구독")
+    before = len(shop.control.ledger()["payments"])
+    told = shop.flask("clock", "advance", "1month")
+    try:
+        wait_until(lambda: len(shop.control.ledger()["payments"]) > before)
+        newest = shop.control.ledger()["payments"][-1]
+        assert newest["total_amount"] == 4_900
+        told += "\n".join(list(shop.worker.lines))
+        assert "4,900원이 결제돼요" in told, "announced a week ahead"
+    finally:
+        shop.flask("clock", "reset")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.periods import Interval, Period, nth_period
-from rules.refunds import RefundKind, RefundTerms, refund, withdrawal_ends_on
+from rules.refunds import RefundKind, RefundTerms, refund, tax_free_share, withdrawal_ends_on
 
 MONTH = Period(date(2026, 11, 20), date(2026, 12, 20))
 YEAR = Period(date(2026, 11, 20), date(2027, 11, 20))
@@ -127,3 +127,22 @@ def test_what_comes_back_is_bounded_and_falls_day_by_day(
     if today.kind is TERMINATION:
         exact = amount * (today.total_days - today.used_days) * (100 - percent)
         assert 0 <= today.won * today.total_days * 100 - exact < today.total_days * 100
+
+
+@given(
+    amount=st.integers(1, 10_000_000),
+    balance=st.integers(0, 10_000_000),
+    tax_free=st.integers(0, 10_000_000),
+)
+def test_the_tax_free_share_is_covered_by_what_is_left_on_either_side(amount, balance, tax_free):
+    balance, tax_free = max(amount, balance), min(tax_free, max(amount, balance))
+
+    share = tax_free_share(amount, balance_won=balance, tax_free_won=tax_free)
+
+    assert 0 <= share <= min(amount, tax_free)
+    assert amount - share <= balance - tax_free
+
+
+def test_all_of_a_balance_takes_all_of_its_tax_free_part():
+    assert tax_free_share(9900, balance_won=9900, tax_free_won=990) == 990
+    assert tax_free_share(4950, balance_won=9900, tax_free_won=990) == 495
