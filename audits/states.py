@@ -134,6 +134,7 @@ def _fall_behind(shop: Shop, customer: Customer) -> None:
     _sql(
         shop,
         "UPDATE subscription SET status = 'past_due', past_due_since = created_at,"
+        " next_reminder_on = NULL,"
         " grace_ends_on = paid_until_on WHERE user_id ="
         " (SELECT id FROM user_account WHERE email = :email)",
         email=customer.email,
