@@ -5,6 +5,7 @@ import re
 from gateways.payment import (
     BillingKeyRejected,
     CancelRequest,
+    CashReceiptRequest,
     ChargeRequest,
     ConfirmRequest,
     IssueRequest,
@@ -16,6 +17,7 @@ CODE = "invalid_request"
 
 _CUSTOMER_KEY = re.compile(r"[A-Za-z0-9_\-=.@]{2,50}")
 _ORDER_ID = re.compile(r"[A-Za-z0-9_-]{6,64}")
+_IDENTITY_NUMBER = re.compile(r"[0-9]{10,19}")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,300}")
 _PATH_PART = re.compile(r"(?!\.{1,2}$)[!-~]{1,200}")
 
@@ -70,6 +72,30 @@ def check_cancel(request: CancelRequest) -> None:
     _check_won("taxFreeAmount", request.tax_free_won, most=request.amount_won)
     if not isinstance(request.reason, str) or not 1 <= len(request.reason) <= 200:
         raise RequestRejected(CODE, "cancelReason must have 1 to 200 characters")
+
+
+def check_cash_receipt(request: CashReceiptRequest) -> None:
+    """Refuse a cash receipt that Toss would refuse for its form.
+
+    :raises RequestRejected: naming the field, never its value.
+    """
+    _check_text("orderId", request.order_id, _ORDER_ID)
+    _check_text("Idempotency-Key", request.idempotency_key, _IDEMPOTENCY_KEY)
+    _check_text("customerIdentityNumber", request.identity_number, _IDENTITY_NUMBER)
+    _check_won("amount", request.amount_won, least=1)
+    _check_won("taxFreeAmount", request.tax_free_won, most=request.amount_won)
+    if request.type not in ("소득공제", "지출증빙"):
+        raise RequestRejected(CODE, "type must be 소득공제 or 지출증빙")
+
+
+def check_cash_receipt_cancel(receipt_key: str, amount_won: int, idempotency_key: str) -> None:
+    """Refuse a cancel that Toss would refuse for its form.
+
+    :raises RequestRejected: naming the field, never its value.
+    """
+    _check_text("receiptKey", receipt_key, _PATH_PART)
+    _check_text("Idempotency-Key", idempotency_key, _IDEMPOTENCY_KEY)
+    _check_won("amount", amount_won, least=1)
 
 
 def check_payment_key(payment_key: str) -> None:

@@ -27,6 +27,8 @@ from gateways.payment import (
     CancelAnswer,
     CancelRequest,
     Card,
+    CashReceiptAnswer,
+    CashReceiptRequest,
     ChargeRequest,
     ConfirmRequest,
     IssuedBillingKey,
@@ -106,6 +108,8 @@ class FakeGateway:
         self.now = datetime(2026, 1, 5, tzinfo=UTC)
         self.calls: list[tuple[Operation, Any]] = []
         self.on_call: Callable[[Operation, Any], None] | None = None
+        self.cash_receipts: dict[str, int] = {}
+        """What each cash receipt still stands for, in won."""
         self._lock = threading.Lock()
         self._registrations: dict[str, _Registration] = {}
         self._sessions: dict[str, _Session] = {}
@@ -195,6 +199,25 @@ class FakeGateway:
     def delete_billing_key(self, billing_key: str) -> None:
         checks.check_billing_key(billing_key)
         self._call("delete_billing_key", billing_key, lambda: self._delete(billing_key))
+
+    def issue_cash_receipt(self, request: CashReceiptRequest) -> CashReceiptAnswer:
+        checks.check_cash_receipt(request)
+        scope = ("issue_cash_receipt", request.idempotency_key)
+        return self._call(
+            "issue_cash_receipt", request, lambda: self._issue_receipt(request), scope
+        )
+
+    def cancel_cash_receipt(
+        self, receipt_key: str, amount_won: int, *, idempotency_key: str
+    ) -> CashReceiptAnswer:
+        checks.check_cash_receipt_cancel(receipt_key, amount_won, idempotency_key)
+        scope = ("cancel_cash_receipt", receipt_key, idempotency_key)
+        return self._call(
+            "cancel_cash_receipt",
+            (receipt_key, amount_won),
+            lambda: self._cancel_receipt(receipt_key, amount_won),
+            scope,
+        )
 
     def transactions(
         self, start: datetime, end: datetime, *, after: str | None, limit: int
@@ -352,6 +375,27 @@ class FakeGateway:
         ):
             raise AlreadyRequested("NOT_CANCELABLE_AMOUNT", http_status=403)
         return self._stored(self._canceled(payment, request))
+
+    def _issue_receipt(self, request: CashReceiptRequest) -> CashReceiptAnswer:
+        receipt_key = f"cash_{secrets.token_hex(8)}"
+        self.cash_receipts[receipt_key] = request.amount_won
+        return CashReceiptAnswer(
+            receipt_key=receipt_key,
+            issue_number=str(len(self.cash_receipts)).zfill(9),
+            amount_won=request.amount_won,
+            status="COMPLETED",
+            receipt_url="https://dashboard.tosspayments.com/receipt/cash",
+            trace_id=_trace_id(),
+        )
+
+    def _cancel_receipt(self, receipt_key: str, amount_won: int) -> CashReceiptAnswer:
+        left = self.cash_receipts.get(receipt_key)
+        if left is None or amount_won > left:
+            raise RequestRejected("INVALID_REQUEST", http_status=400)
+        self.cash_receipts[receipt_key] = left - amount_won
+        return CashReceiptAnswer(
+            receipt_key=receipt_key, issue_number="", amount_won=amount_won, status="COMPLETED"
+        )
 
     def _delete(self, billing_key: str) -> None:
         if billing_key in self._billing_keys:

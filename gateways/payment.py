@@ -25,6 +25,8 @@ Operation = Literal[
     "find_order",
     "delete_billing_key",
     "transactions",
+    "issue_cash_receipt",
+    "cancel_cash_receipt",
 ]
 """The name of a call: that of its method."""
 
@@ -169,6 +171,39 @@ class CancelRequest:
     refundable_won: int
     reason: str
     idempotency_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CashReceiptRequest:
+    """Ask for the cash receipt (현금영수증) of a bank transfer; moves no money.
+
+    `type` is 소득공제 or 지출증빙, `identity_number` a phone, card or business number.
+    """
+
+    order_id: str
+    order_name: str
+    amount_won: int
+    tax_free_won: int
+    type: str
+    identity_number: str = field(repr=False)
+    idempotency_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CashReceiptAnswer:
+    """A cash receipt, or the cancel of one; `issue_number` is the tax office's."""
+
+    receipt_key: str
+    issue_number: str
+    amount_won: int
+    status: str
+    receipt_url: str | None = None
+    trace_id: str | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Test whether the tax office refused it."""
+        return self.status == "FAILED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,6 +377,20 @@ class PaymentGateway(Protocol):
         :raises RequestRejected: the gateway refuses to delete; stop charging it is what matters.
         :raises OutcomeUnknown: ask again later.
         """
+        ...
+
+    def issue_cash_receipt(self, request: CashReceiptRequest) -> CashReceiptAnswer:
+        """Issue a cash receipt; repeating the same request issues no second one.
+
+        :raises RequestRejected: refused for good, such as for a number that is none; or our keys.
+        :raises OutcomeUnknown: ask again with the same request.
+        """
+        ...
+
+    def cancel_cash_receipt(
+        self, receipt_key: str, amount_won: int, *, idempotency_key: str
+    ) -> CashReceiptAnswer:
+        """Cancel `amount_won` of a receipt whose payment went back; raises as issuing does."""
         ...
 
     def transactions(

@@ -15,6 +15,8 @@ from gateways.connection import Answer, Connection, NoAnswer
 from gateways.pace import Pace
 from gateways.payment import (
     CancelRequest,
+    CashReceiptAnswer,
+    CashReceiptRequest,
     ChargeRequest,
     ConfirmRequest,
     IssuedBillingKey,
@@ -32,7 +34,7 @@ logger = logging.getLogger("shop.toss")
 
 TRACE_HEADER = "x-tosspayments-trace-id"
 
-_Answered = TypeVar("_Answered", IssuedBillingKey, PaymentAnswer)
+_Answered = TypeVar("_Answered", IssuedBillingKey, PaymentAnswer, CashReceiptAnswer)
 _LONGEST_NAME = 100
 _KST = timezone(timedelta(hours=9))
 
@@ -155,6 +157,33 @@ class TossGateway:
         call = _Call("delete_billing_key", secrets=(self._secret_key, billing_key))
         if self._send(call, "DELETE", f"/v1/billing/{_part(billing_key)}"):
             call.log()
+
+    def issue_cash_receipt(self, request: CashReceiptRequest) -> CashReceiptAnswer:
+        checks.check_cash_receipt(request)
+        call = _Call(
+            "issue_cash_receipt",
+            order_id=request.order_id,
+            secrets=(self._secret_key, request.identity_number),
+        )
+        body = {
+            "amount": request.amount_won,
+            "orderId": request.order_id,
+            "orderName": request.order_name,
+            "customerIdentityNumber": request.identity_number,
+            "type": request.type,
+            "taxFreeAmount": request.tax_free_won,
+        }
+        answer = self._post(call, "/v1/cash-receipts", body, request.idempotency_key)
+        return call.read(answer, toss_answers.cash_receipt)
+
+    def cancel_cash_receipt(
+        self, receipt_key: str, amount_won: int, *, idempotency_key: str
+    ) -> CashReceiptAnswer:
+        checks.check_cash_receipt_cancel(receipt_key, amount_won, idempotency_key)
+        call = _Call("cancel_cash_receipt", secrets=(self._secret_key,))
+        path = f"/v1/cash-receipts/{_part(receipt_key)}/cancel"
+        answer = self._post(call, path, {"amount": amount_won}, idempotency_key)
+        return call.read(answer, toss_answers.cash_receipt)
 
     def transactions(
         self, start: datetime, end: datetime, *, after: str | None, limit: int

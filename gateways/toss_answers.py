@@ -11,7 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateways import card_companies
-from gateways.payment import CancelAnswer, Card, IssuedBillingKey, PaymentAnswer, Transaction
+from gateways.payment import (
+    CancelAnswer,
+    Card,
+    CashReceiptAnswer,
+    IssuedBillingKey,
+    PaymentAnswer,
+    Transaction,
+)
 
 _KST = timezone(timedelta(hours=9))
 _MOST_WON = 10**12
@@ -99,6 +106,32 @@ def payment(
         failure_message=_loose_text(failure.get("message"), longest=510),
         trace_id=trace_id,
     )
+
+
+def cash_receipt(answer: Mapping[str, Any], trace_id: str | None) -> CashReceiptAnswer:
+    """Return the cash receipt, or its cancel, that `answer` describes.
+
+    :raises Unreadable: naming the field that is missing or of another type.
+    """
+    url = answer.get("receiptUrl")
+    return CashReceiptAnswer(
+        receipt_key=_text(answer, "receiptKey"),
+        issue_number=_loose_text(answer.get("issueNumber"), longest=20) or "",
+        amount_won=_won({"amount": _absolute(answer.get("amount"))}, "amount"),
+        status=_loose_text(answer.get("issueStatus"), longest=20) or "COMPLETED",
+        receipt_url=url if _leads_to_toss(url) else None,
+        trace_id=trace_id,
+    )
+
+
+def _leads_to_toss(url: object) -> bool:
+    if not isinstance(url, str) or not url.isascii() or len(url) > 500:
+        return False
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return url.startswith("https://") and host.endswith(".tosspayments.com")
 
 
 def transactions(body: bytes) -> tuple[Transaction, ...]:

@@ -141,7 +141,10 @@ def verdict_on(operation: Operation, code: str, http_status: int) -> Verdict:
     if operation == "issue_billing_key" and verdict is Verdict.DECLINED:
         return Verdict.CARD_REFUSED
     if operation == "delete_billing_key":
-        return _verdict_on_deletion(verdict, code, http_status)
+        return _verdict_on_moneyless(verdict, code, http_status)
+    if operation in ("issue_cash_receipt", "cancel_cash_receipt"):
+        found = _verdict_on_moneyless(verdict, code, http_status)
+        return Verdict.OUR_MISTAKE if found is Verdict.ABSENT else found
     if operation in ("cancel", "find_payment", "find_order") and verdict in _ABOUT_CARDS:
         return Verdict.UNKNOWN
     return verdict
@@ -183,7 +186,7 @@ def error_for(
             )
 
 
-def _verdict_on_deletion(verdict: Verdict, code: str, http_status: int) -> Verdict:
+def _verdict_on_moneyless(verdict: Verdict, code: str, http_status: int) -> Verdict:
     """No money is at stake: a plain refusal, of whatever code, is one that asking mends not."""
     if verdict in (Verdict.ABSENT, Verdict.OUR_KEYS):
         return verdict

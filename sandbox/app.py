@@ -7,6 +7,7 @@ from flask import Flask
 from sandbox import (
     api,
     billing_calls,
+    cash_receipt_calls,
     charge_calls,
     control,
     idempotency,
@@ -24,6 +25,7 @@ from sandbox.webhooks import Webhooks
 
 _PARTS = (
     billing_calls,
+    cash_receipt_calls,
     charge_calls,
     payment_calls,
     transaction_calls,

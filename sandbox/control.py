@@ -101,6 +101,7 @@ def show_ledger() -> Response:
         payments=_rows("SELECT * FROM payments ORDER BY rowid"),
         cancels=_rows("SELECT * FROM cancels ORDER BY rowid"),
         requests=_rows("SELECT * FROM requests ORDER BY number"),
+        cash_receipts=_rows("SELECT * FROM cash_receipts ORDER BY rowid"),
         deliveries=_rows("SELECT * FROM deliveries ORDER BY rowid"),
     )
 

@@ -9,7 +9,17 @@ from flask import Response
 
 from sandbox.errors import CODES, TossError
 
-OPERATIONS = ("issue", "charge", "lookup", "cancel", "delete", "confirm", "transactions", "any")
+OPERATIONS = (
+    "issue",
+    "charge",
+    "lookup",
+    "cancel",
+    "delete",
+    "confirm",
+    "transactions",
+    "receipt",
+    "any",
+)
 KINDS = ("hang", "lost", "status", "code", "mismatch", "garbage")
 
 

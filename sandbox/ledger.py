@@ -9,6 +9,7 @@ from pathlib import Path
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _TABLES = (
     "deliveries",
+    "cash_receipts",
     "answers",
     "requests",
     "cancels",

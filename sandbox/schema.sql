@@ -112,3 +112,13 @@ CREATE TABLE IF NOT EXISTS deliveries (
     due_at REAL,
     last_status INTEGER
 );
+
+CREATE TABLE IF NOT EXISTS cash_receipts (
+    receipt_key TEXT PRIMARY KEY,
+    merchant_id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    canceled_amount INTEGER NOT NULL DEFAULT 0 CHECK (canceled_amount BETWEEN 0 AND amount),
+    issued_at TEXT NOT NULL
+);

@@ -23,6 +23,7 @@ from gateways.payment import (
     AlreadyRequested,
     BillingKeyRejected,
     CancelRequest,
+    CashReceiptRequest,
     ChargeRequest,
     ConfirmRequest,
     IssuedBillingKey,
@@ -561,3 +562,44 @@ def test_the_list_of_transactions_holds_charges_and_cancels_page_by_page(bench):
         )
         == ()
     )
+
+
+def receipt_request(bench: Bench, **changes: Any) -> CashReceiptRequest:
+    values = {
+        "order_id": f"order_{uuid.uuid4().hex}",
+        "order_name": "프리미엄 월 구독",
+        "amount_won": 9900,
+        "tax_free_won": 0,
+        "type": "소득공제",
+        "identity_number": "01012345678",
+        "idempotency_key": bench.new_key(),
+    }
+    return CashReceiptRequest(**{**values, **changes})
+
+
+@pytest.mark.parametrize("bench", ["fake", "sandbox"], indirect=True)
+def test_a_cash_receipt_is_issued_once_and_canceled_in_parts(bench: Bench) -> None:
+    asked = receipt_request(bench)
+    issued = bench.gateway.issue_cash_receipt(asked)
+    again = bench.gateway.issue_cash_receipt(asked)
+
+    assert issued.receipt_key == again.receipt_key
+    assert (issued.amount_won, issued.has_failed) == (9900, False)
+    key = bench.new_key()
+    for _ in range(2):
+        part = bench.gateway.cancel_cash_receipt(issued.receipt_key, 3300, idempotency_key=key)
+        assert part.amount_won == 3300
+    rest = bench.new_key()
+    bench.gateway.cancel_cash_receipt(issued.receipt_key, 6600, idempotency_key=rest)
+    with pytest.raises(RequestRejected):
+        bench.gateway.cancel_cash_receipt(issued.receipt_key, 1, idempotency_key=bench.new_key())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"identity_number": "x"}, {"amount_won": 0}, {"type": "기타"}, {"order_id": "?"}]
+)
+def test_a_cash_receipt_of_a_wrong_form_is_never_sent(changes: dict[str, Any]) -> None:
+    bench = Bench(FakeGateway(), str)
+
+    with pytest.raises(RequestRejected):
+        bench.gateway.issue_cash_receipt(receipt_request(bench, **changes))

@@ -138,6 +138,7 @@ def test_the_ledger_can_be_emptied(shop):
         "payments": [],
         "cancels": [],
         "requests": [],
+        "cash_receipts": [],
         "deliveries": [],
     }
 
