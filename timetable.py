@@ -18,6 +18,7 @@ from flask import Flask, current_app
 from billing import BillingError
 from billing.abandon import INCOMPLETE_FOR, OPEN_FOR, abandon_checkout, abandon_subscription
 from billing.cancel import end_due
+from billing.cash_receipts import settle_receipt
 from billing.dun import lapse
 from billing.forget import forget_identity, forget_inquiry
 from billing.probe import probe
@@ -41,6 +42,7 @@ from gateways.payment import (
 from models import (
     BillingKey,
     Breaker,
+    CashReceipt,
     Checkout,
     Inquiry,
     Notice,
@@ -287,6 +289,12 @@ REFUNDS = Job(
     ),
     asks_toss=True,
 )
+CASH_RECEIPTS = Job(
+    "cash_receipts",
+    lambda now, after, limit: CashReceipt.due(now=now, after=after, limit=limit),
+    lambda record, now: settle_receipt(receipt_id=record, now=now, **_toss()),
+    asks_toss=True,
+)
 ENDS = Job(
     "ends",
     lambda now, after, limit: Subscription.due_to_end(now=now, after=after, limit=limit),
@@ -352,6 +360,7 @@ EVERYTHING = (
     WEBHOOKS,
     ATTEMPTS,
     REFUNDS,
+    CASH_RECEIPTS,
     ENDS,
     LAPSES,
     RENEWALS,

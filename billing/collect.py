@@ -27,6 +27,7 @@ from gateways.payment import (
 )
 from models import (
     Breaker,
+    CashReceipt,
     Checkout,
     Invoice,
     Notice,
@@ -37,6 +38,7 @@ from models import (
     Vault,
     db,
 )
+from models.cash_receipt import ReceiptKind
 from models.checkout import FailureKind
 from models.notice import NoticeKind
 from models.payment_request import RequestKind
@@ -301,6 +303,13 @@ def _book(
     invoice = attempt.invoice
     subscription = invoice.subscription
     payment = _payment(attempt, answer, gateway=gateway, now=now)
+    if attempt.billing_key.receipt_kind and attempt.billing_key.receipt_identity_ciphertext:
+        CashReceipt.ask_for(
+            payment,
+            ReceiptKind(attempt.billing_key.receipt_kind),
+            attempt.billing_key.receipt_identity_ciphertext,
+            now=now,
+        )
     invoice.pay(now=now)
     if subscription.is_incomplete:
         subscription.activate(invoice.period)

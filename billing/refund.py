@@ -117,7 +117,7 @@ def settle_by_hand(*, refund_id: int, actor_id: int | None, now: datetime) -> bo
         db.session.rollback()
         return False
     refund.pay_by_hand(now=now)
-    refund.payment.note_refund(refund.amount_won)
+    refund.payment.note_refund(refund.amount_won, now=now)
     _tell(refund, now=now)
     _log("refund.paid_by_hand", refund, actor_id=actor_id, now=now)
     db.session.commit()
@@ -303,7 +303,7 @@ def _book_own(refund: Refund, cancel: CancelAnswer, *, now: datetime) -> None:
         refund.amount_won = cancel.amount_won
         refund.tax_free_won = cancel.tax_free_won
     refund.succeed(cancel.transaction_key, now=now)
-    refund.payment.note_refund(refund.amount_won)
+    refund.payment.note_refund(refund.amount_won, now=now)
     _tell(refund, now=now)
 
 
@@ -317,7 +317,7 @@ def _book_other(payment: Payment, cancel: CancelAnswer, *, now: datetime) -> Non
         transaction_key=cancel.transaction_key,
         now=now,
     )
-    payment.note_refund(cancel.amount_won)
+    payment.note_refund(cancel.amount_won, now=now)
     db.session.flush()
     _tell(refund, now=now)
     _log("refund.found", refund, actor_id=None, now=now)

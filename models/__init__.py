@@ -5,6 +5,7 @@ from models.audit_entry import AuditEntry
 from models.base import InvalidTransition, db
 from models.billing_key import BillingKey
 from models.breaker import Breaker
+from models.cash_receipt import CashReceipt
 from models.checkout import Checkout
 from models.consent import Consent
 from models.inquiry import Inquiry
@@ -31,6 +32,7 @@ __all__ = [
     "AuditEntry",
     "BillingKey",
     "Breaker",
+    "CashReceipt",
     "Checkout",
     "Consent",
     "InvalidTransition",

@@ -27,7 +27,8 @@ class BillingKey(Model):
     """A registered card, account or wallet; `fingerprint` finds the row.
 
     `card_issuer` is the issuer, the bank or the wallet; `card_number` is masked by Toss, and empty
-    where a wallet has none.
+    where a wallet has none. `receipt_kind` stands where the customer wants a cash receipt of every
+    transfer.
 
     `suspected_at` stands where somebody said that Toss deleted it, which nothing can prove: it is
     not charged and not erased, and the customer is asked to register a card.
@@ -56,6 +57,8 @@ class BillingKey(Model):
     card_type: Mapped[str | None] = mapped_column(String(50))
     owner_type: Mapped[str | None] = mapped_column(String(50))
     is_wallet: Mapped[bool] = mapped_column(default=False)
+    receipt_kind: Mapped[str | None] = mapped_column(String(20))
+    receipt_identity_ciphertext: Mapped[str | None] = mapped_column(Text)
     key_pair: Mapped[str] = mapped_column(String(10))
     m_id: Mapped[str] = mapped_column(String(50))
     secret_fingerprint: Mapped[str] = mapped_column(String(16))
@@ -103,6 +106,11 @@ class BillingKey(Model):
         self.ciphertext = ciphertext
         self.suspected_at = None
 
+    def want_receipts(self, kind: str | None, identity_ciphertext: str | None) -> None:
+        """Ask for a cash receipt of every payment from now on; None for none."""
+        self.receipt_kind = kind
+        self.receipt_identity_ciphertext = identity_ciphertext if kind else None
+
     def plain(self, vault: Vault) -> str:
         """Return the key itself, for one call to the gateway."""
         if self.ciphertext is None:
@@ -120,6 +128,7 @@ class BillingKey(Model):
             raise InvalidTransition(f"billing key {self.id} is {self.status}, not revoking")
         self.status = BillingKeyStatus.REVOKED
         self.ciphertext = None
+        self.want_receipts(None, None)
         self.revoked_at = now
 
     def postpone_revocation(self, *, until: datetime) -> None:

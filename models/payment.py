@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.base import Model, db
 
 if TYPE_CHECKING:
+    from models.cash_receipt import CashReceipt
     from models.invoice import Invoice
     from models.refund import Refund
 
@@ -50,6 +51,7 @@ class Payment(Model):
     api_version: Mapped[str | None] = mapped_column(String(50))
     approved_at: Mapped[datetime]
     invoice: Mapped["Invoice"] = relationship(back_populates="payment")
+    cash_receipt: Mapped["CashReceipt | None"] = relationship(back_populates="payment")
     refunds: Mapped[list["Refund"]] = relationship(back_populates="payment", order_by="Refund.id")
 
     @classmethod
@@ -62,6 +64,11 @@ class Payment(Model):
     def balance_won(self) -> int:
         """Return what has not been given back."""
         return self.amount_won - self.refunded_won
+
+    @property
+    def is_transfer(self) -> bool:
+        """Test whether it came from a bank account: a cash receipt may be asked for."""
+        return self.method == "계좌이체"
 
     @property
     def is_refunded_whole(self) -> bool:
@@ -79,9 +86,11 @@ class Payment(Model):
         owed = sum(one.amount_won for one in self.refunds if one.is_pending or one.is_by_hand)
         return self.balance_won - owed
 
-    def note_refund(self, amount_won: int) -> None:
-        """Count what went back."""
+    def note_refund(self, amount_won: int, *, now: datetime) -> None:
+        """Count what went back; a cash receipt follows."""
         self.refunded_won += amount_won
+        if self.cash_receipt is not None:
+            self.cash_receipt.follow_refund(now=now)
 
     def note_use(self, *, now: datetime) -> None:
         """Remember the first time that something it paid for was used; once."""

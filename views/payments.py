@@ -3,14 +3,30 @@
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, SelectChoice, SelectField, StringField
+from wtforms.validators import DataRequired, Length, ValidationError
 
 import clock
+from billing.cash_receipts import ask_for_receipt, stop_receipts
 from models import Consent, Invoice, Notice, Payment, db
+from models.cash_receipt import ReceiptKind
+from rules import receipt_number
 from rules.periods import seoul_date, seoul_instant
 from views.filters import long_day
+from views.security import limiter
 
 blueprint = Blueprint("payments", __name__)
 
@@ -29,12 +45,73 @@ def index() -> str:
     return render_template("payments/index.html", payments=Payment.of_user(current_user.id))
 
 
+class ReceiptForm(FlaskForm):
+    """What a cash receipt is for, and the number that it is issued to."""
+
+    kind = SelectField(
+        "현금영수증 종류",
+        choices=[
+            SelectChoice("income", "소득공제 (개인)"),
+            SelectChoice("expense", "지출증빙 (사업자)"),
+        ],
+    )
+    number = StringField(
+        "번호", [DataRequired("휴대전화 번호나 사업자등록번호를 입력해 주세요."), Length(max=30)]
+    )
+    every = BooleanField("다음 결제에도 같은 번호로 발급하기")
+
+    def validate_number(self, field: StringField) -> None:
+        """Refuse a number that the tax office would not know."""
+        field.data = receipt_number.digits_of(field.data or "")
+        if self.kind.data == "income" and not receipt_number.is_for_income(field.data):
+            raise ValidationError("휴대전화 번호나 현금영수증 카드 번호를 확인해 주세요.")
+        if self.kind.data == "expense" and not receipt_number.is_for_expense(field.data):
+            raise ValidationError("사업자등록번호 열 자리를 확인해 주세요.")
+
+
 @blueprint.get("/payments/<int:payment_id>")
 def show(payment_id: int) -> str:
     """Show one payment: why this amount, how it was taxed, with which card, what came back."""
+    return _page(_own(payment_id), ReceiptForm())
+
+
+@blueprint.post("/payments/<int:payment_id>/cash-receipt")
+@limiter.limit("20 per hour", key_func=lambda: f"receipt:{current_user.get_id()}")
+def ask_for_cash_receipt(payment_id: int) -> ResponseReturnValue:
+    """Ask for the cash receipt of a transfer."""
+    payment, form = _own(payment_id), ReceiptForm()
+    if not form.validate_on_submit():
+        return _page(payment, form), 400
+    ask_for_receipt(
+        payment_id=payment.id,
+        user_id=current_user.id,
+        kind=ReceiptKind(form.kind.data),
+        identity_number=form.number.data or "",
+        every_payment=form.every.data,
+        vault=current_app.extensions["vault"],
+        now=clock.now(),
+    )
+    flash("현금영수증을 신청했어요. 발급되면 이 화면에 보여요.")
+    return redirect(url_for("payments.show", payment_id=payment_id), 303)
+
+
+@blueprint.post("/payments/<int:payment_id>/cash-receipt/stop")
+def stop_cash_receipts(payment_id: int) -> ResponseReturnValue:
+    """Issue no more cash receipts of payments to come."""
+    payment = _own(payment_id)
+    stop_receipts(payment_id=payment.id, user_id=current_user.id, now=clock.now())
+    flash("다음 결제부터 현금영수증을 발급하지 않아요.")
+    return redirect(url_for("payments.show", payment_id=payment_id), 303)
+
+
+def _own(payment_id: int) -> Payment:
     payment = db.session.get(Payment, payment_id) if payment_id < 2**31 else None
     if payment is None or payment.user_id != current_user.id:
         abort(404)
+    return payment
+
+
+def _page(payment: Payment, form: ReceiptForm) -> str:
     invoice = payment.invoice
     return render_template(
         "payments/show.html",
@@ -45,6 +122,9 @@ def show(payment_id: int) -> str:
         refunds=[refund for refund in payment.refunds if not refund.is_void],
         consents=Consent.for_quote(invoice.quote_id),
         mails=_mails(invoice),
+        receipt=payment.cash_receipt,
+        wants_more=bool(invoice.subscription.billing_key.receipt_kind),
+        form=form,
     )
 
 

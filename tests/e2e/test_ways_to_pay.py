@@ -7,7 +7,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bin.shop import Shop
-from tests.e2e.steps import START, card_window, heading, sign_up, tick_consents
+from tests.e2e.steps import (
+    START,
+    card_window,
+    heading,
+    sign_up,
+    tick_consents,
+    wait_until,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -55,3 +62,18 @@ def test_a_customer_pays_in_this_way(
     page.goto("/subscription")
     expect(page.locator("main")).to_contain_text(named)
     screenshot(f"paid-by-{means}")
+    if means != "account":
+        return
+    page.goto("/payments")
+    page.locator("tbody a").first.click()
+    page.get_by_label("번호", exact=True).fill("010-1234-5678")
+    page.get_by_role("button", name="현금영수증 신청").click()
+    expect(page.get_by_role("status")).to_contain_text("현금영수증을 신청했어요")
+
+    def is_issued() -> bool:
+        page.reload()
+        return "현금영수증을 발급했어요" in page.locator("main").inner_text()
+
+    wait_until(is_issued)
+    screenshot("cash-receipt")
+    assert shop.control.ledger()["cash_receipts"][-1]["amount"] == 9_900

@@ -7,6 +7,7 @@ from sqlalchemy import event, text
 
 from models import (
     BillingKey,
+    CashReceipt,
     Checkout,
     Notice,
     PaymentAttempt,
@@ -50,6 +51,9 @@ QUESTIONS = {
         now=now, after=after and (now, 1), limit=9
     ),
     "ix_webhook_event_pending": lambda now, after: WebhookEvent.pending(
+        now=now, after=after and (now, 1), limit=9
+    ),
+    "ix_cash_receipt_due": lambda now, after: CashReceipt.due(
         now=now, after=after and (now, 1), limit=9
     ),
     "ix_notice_pending": lambda now, after: Notice.due(now=now, after=after and (now, 1), limit=9),

@@ -151,3 +151,62 @@ def test_a_transfer_must_be_a_transfer(app, every_way, come_back_with, gateway):
 
     with app.app_context():
         assert db.session.scalars(select(Payment)).all() == []
+
+
+@pytest.fixture
+def receipt_path(every_way, come_back_with, page):
+    come_back_with("transfer", ACCOUNT, "계좌이체")
+    return next(
+        f"{link}/cash-receipt" for link in page("/payments").links if link.split("/")[-1].isdigit()
+    )
+
+
+INCOME = {"kind": "income", "number": "010-1234-5678"}
+
+
+def test_a_transfer_offers_a_cash_receipt_and_says_when_it_is_there(
+    app, client, page, receipt_path, gateway, now
+):
+    payment = receipt_path.removesuffix("/cash-receipt")
+    assert "현금영수증 신청" in page(payment).text
+    answer = client.post(receipt_path, data={**INCOME, "every": "y"})
+    assert (answer.status_code, answer.location) == (303, payment)
+    assert "현금영수증을 발급하고 있어요" in page(payment).text
+
+    timetable.Run(app, time=lambda: now, workers=1).do([timetable.CASH_RECEIPTS])
+    text = page(payment).text
+    assert "9,900원의 소득공제용 현금영수증을 발급했어요" in text
+    assert "다음 결제에도 같은 번호로 발급해요" in text
+    assert client.post(f"{receipt_path}/stop").status_code == 303
+    assert "다음 결제에도" not in page(payment).text
+    assert client.post(receipt_path, data=INCOME).status_code == 409, "once"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"kind": "income", "number": ""},
+        {"kind": "income", "number": "02-123-4567"},
+        {"kind": "income", "number": "220-81-62517"},
+        {"kind": "expense", "number": "010-1234-5678"},
+        {"kind": "expense", "number": "123-45-67890"},
+        {"kind": "other", "number": "010-1234-5678"},
+    ],
+)
+def test_a_wrong_number_is_refused_beside_its_field(client, receipt_path, data):
+    assert client.post(receipt_path, data=data).status_code == 400
+
+
+def test_a_card_payment_offers_no_cash_receipt(client, page, subscribed):
+    (payment,) = [link for link in page("/payments").links if link.split("/")[-1].isdigit()]
+
+    assert "현금영수증" not in page(payment).text
+    assert client.post(f"{payment}/cash-receipt", data=INCOME).status_code == 409
+
+
+def test_nobody_asks_for_anothers_receipt(client, receipt_path, log_in, other_user):
+    client.post("/logout")
+    log_in(other_user)
+
+    assert client.post(receipt_path, data=INCOME).status_code == 404
+    assert client.post(f"{receipt_path}/stop").status_code == 404
