@@ -29,6 +29,7 @@ from billing import BillingError
 from billing.abandon import abandon_checkout, abandon_subscription
 from billing.agreements import Agreement
 from billing.cancel import end_due, resume, schedule_cancellation
+from billing.cash_receipts import ask_for_receipt, settle_receipt, stop_receipts
 from billing.change_card import start_card_change
 from billing.change_plan import change_plan, quote_change, undo_change
 from billing.close_account import close_account
@@ -40,7 +41,7 @@ from billing.leave import leave_now, quote_leaving
 from billing.note_use import note_use
 from billing.probe import probe
 from billing.reconcile import reconcile
-from billing.refund import ask_again, give_back, settle_by_hand
+from billing.refund import ask_again, begin_refund, give_back, settle_by_hand
 from billing.remind import remind
 from billing.renew import renew
 from billing.resolve import Decision, resolve
@@ -58,8 +59,10 @@ from gateways.payment import PaymentGatewayError
 from models import (
     BillingKey,
     Breaker,
+    CashReceipt,
     Checkout,
     Notice,
+    Payment,
     PaymentAttempt,
     Plan,
     Quote,
@@ -68,6 +71,8 @@ from models import (
     WebhookEvent,
     db,
 )
+from models.cash_receipt import ReceiptKind
+from models.refund import RefundCause
 from models.user import Role
 from rules.periods import seoul_instant
 from rules.refunds import RefundTerms
@@ -119,8 +124,8 @@ class Story:
             user=user, quote=quote, agreements=[AGREED], address="127.0.0.1", now=self.now
         ).id
 
-    def come_back(self, checkout_id: str, card: str = "works") -> str:
-        auth_key = register(self.shop, self.customer(), card)
+    def come_back(self, checkout_id: str, card: str = "works", method: str = "CARD") -> str:
+        auth_key = register(self.shop, self.customer(), card, method)
         authorize_checkout(
             checkout_id=checkout_id, auth_key=auth_key, vault=self.vault, now=self.now
         )
@@ -191,6 +196,13 @@ class Story:
     def give_back(self, refund_id: int) -> None:
         with suppress(PaymentGatewayError):
             give_back(refund_id=refund_id, gateway=self.gateway, now=self.now)
+
+    def settle_receipts(self) -> None:
+        for _, receipt_id in CashReceipt.due(now=self.now, limit=9):
+            with suppress(PaymentGatewayError):
+                settle_receipt(
+                    receipt_id=receipt_id, gateway=self.gateway, vault=self.vault, now=self.now
+                )
 
     def trouble(self, *faults: dict[str, Any]) -> None:
         self.shop.control.plant([{"times": 1, **fault} for fault in faults])
@@ -542,6 +554,69 @@ def asked_and_answered(story: Story) -> None:
     forget_inquiry(inquiry_id=inquiry.id, now=story.now + timedelta(days=4 * 366))
 
 
+def receipt_of_a_transfer(story: Story) -> None:
+    story.finish(story.come_back(story.order(), "account", method="TRANSFER"))
+    payment = db.session.scalars(select(Payment)).one()
+    ask_for_receipt(
+        payment_id=payment.id,
+        user_id=payment.user_id,
+        kind=ReceiptKind.INCOME,
+        identity_number="01012345678",
+        every_payment=True,
+        vault=story.vault,
+        now=story.now,
+    )
+    story.settle_receipts()
+    stop_receipts(payment_id=payment.id, user_id=payment.user_id, now=story.now)
+    refund = begin_refund(payment, won=100, cause=RefundCause.TERMINATION, now=story.now)
+    db.session.commit()
+    assert refund is not None
+    story.give_back(refund.id)
+    story.settle_receipts()
+
+
+def receipt_refused(story: Story) -> None:
+    story.finish(story.come_back(story.order(), "account", method="TRANSFER"))
+    payment = db.session.scalars(select(Payment)).one()
+    story.trouble(
+        {"operation": "receipt", "kind": "status", "status": 502},
+        {"operation": "receipt", "kind": "code", "code": "INVALID_REQUEST"},
+    )
+    ask_for_receipt(
+        payment_id=payment.id,
+        user_id=payment.user_id,
+        kind=ReceiptKind.INCOME,
+        identity_number="01012345678",
+        every_payment=False,
+        vault=story.vault,
+        now=story.now,
+    )
+    story.settle_receipts()
+    story.pass_time(minutes=10)
+    story.settle_receipts()
+
+
+def receipt_of_what_went_back(story: Story) -> None:
+    story.finish(story.come_back(story.order(), "account", method="TRANSFER"))
+    payment = db.session.scalars(select(Payment)).one()
+    ask_for_receipt(
+        payment_id=payment.id,
+        user_id=payment.user_id,
+        kind=ReceiptKind.EXPENSE,
+        identity_number="2208162517",
+        every_payment=False,
+        vault=story.vault,
+        now=story.now,
+    )
+    refund = begin_refund(
+        payment, won=payment.amount_won, cause=RefundCause.TERMINATION, now=story.now
+    )
+    db.session.commit()
+    assert refund is not None
+    story.give_back(refund.id)
+    story.settle_receipts()
+
+
 def read(story: Story) -> None:
     live = db.session.get_one(Subscription, story.subscribe())
     note_use(live, now=story.now)
@@ -605,6 +680,9 @@ STORIES: Sequence[Callable[[Story], None]] = (
     renewal_announced,
     account_closed,
     asked_and_answered,
+    receipt_of_a_transfer,
+    receipt_refused,
+    receipt_of_what_went_back,
     read,
     card_not_deleted,
     mail_sent,

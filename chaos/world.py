@@ -16,13 +16,14 @@ _TIMERS = (
     "UPDATE refund SET next_look_up_at = created_at, resend_after = created_at"
     " WHERE status = 'pending'",
     "UPDATE webhook_event SET next_try_at = received_at WHERE status = 'pending'",
+    "UPDATE cash_receipt SET next_try_at = created_at WHERE status = 'due'",
     "UPDATE checkout SET leased_until = NULL, next_issue_at = NULL",
     "UPDATE billing_key SET next_revocation_at = NULL",
     "UPDATE breaker SET next_probe_at = opened_at",
 )
 
 
-def register(shop: Shop, user: User, card: str) -> str:
+def register(shop: Shop, user: User, card: str, method: str = "CARD") -> str:
     """Enter a card in the sandbox's window; return the auth key, empty where it was refused."""
     window = {
         "clientKey": config.SANDBOX_CLIENT_KEY,
@@ -32,6 +33,7 @@ def register(shop: Shop, user: User, card: str) -> str:
         "successUrl": f"{shop.url}/success",
         "failUrl": f"{shop.url}/fail",
         "windowTarget": "self",
+        "method": method,
     }
     headers = {"Origin": shop.url}
     sandbox = shop.sandbox_url
