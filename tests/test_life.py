@@ -1,5 +1,6 @@
 """A customer, a card, Toss and time do what they like in any order; no promise is broken."""
 
+import json
 import os
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -21,9 +22,9 @@ from billing.agreements import Agreement
 from billing.cancel import resume, schedule_cancellation
 from billing.change_card import start_card_change
 from billing.change_plan import change_plan, quote_change, undo_change
+from billing.keep_webhook import keep_webhook
 from billing.leave import leave_now, quote_leaving
 from billing.note_use import note_use
-from billing.refund import sync
 from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from chaos.promises import Charged, broken
 from gateways.fake import FakeGateway
@@ -78,6 +79,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.empty()
         self.now = START
+        self.told = 0
         self.gateway = FakeGateway()
         self.app.extensions["payment_gateway"] = self.gateway
         self.vault = self.app.extensions["vault"]
@@ -190,8 +192,21 @@ class Life(RuleBasedStateMachine):
         if booked is None:
             return
         self._at_toss(paid[-1], paid[-1].balance_won // part)
-        with self.app.app_context():
-            self._try(lambda: sync(payment_id=booked, gateway=self.gateway, now=self.now))
+        self._told("PAYMENT_STATUS_CHANGED", {"paymentKey": paid[-1].payment_key})
+
+    @rule(is_true=st.booleans())
+    def told_of_a_deleted_key(self, is_true: bool) -> None:
+        """Post that the newest card is gone at Toss, which may be a lie."""
+        keys = [key for key in self.gateway.billing_keys if not key.is_deleted]
+        if keys:
+            keys[-1].is_deleted = is_true
+            self._told("BILLING_DELETED", {"billingKey": keys[-1].billing_key})
+
+    @rule(status=st.sampled_from(["DONE", "CANCELED", "EXPIRED"]))
+    def told_what_is_not_so(self, status: str) -> None:
+        """Post a status of the newest payment that Toss does not confirm."""
+        for paid in self.gateway.payments[-1:]:
+            self._told("PAYMENT_STATUS_CHANGED", {"paymentKey": paid.payment_key, "status": status})
 
     @rule(refusal=st.sampled_from(REFUND_REFUSALS))
     def refuse_next_refund(self, refusal: PaymentGatewayError) -> None:
@@ -281,6 +296,19 @@ class Life(RuleBasedStateMachine):
             terms=TERMS,
             now=self.now,
         )
+
+    def _told(self, event_type: str, data: dict[str, str]) -> None:
+        """Post a webhook, twice, under one transmission id."""
+        self.told += 1
+        body = json.dumps({"eventType": event_type, "data": data}).encode()
+        with self.app.app_context():
+            for _ in range(2):
+                keep_webhook(
+                    body,
+                    transmission_id=f"whtrans_{self.told}",
+                    vault=self.vault,
+                    now=self.now,
+                )
 
     def _at_toss(self, paid: PaymentAnswer, won: int) -> None:
         request = CancelRequest(

@@ -306,6 +306,26 @@ def test_sixteen_at_once_give_back_once(gateway, owe, in_threads, now):
     assert db.session.get_one(Refund, refund_id).status is RefundStatus.SUCCEEDED
 
 
+def test_customer_and_merchant_at_once_never_give_back_more_than_was_paid(
+    gateway, owe, go, cancel_at_toss, payment
+):
+    """While our request is on its way, the merchant cancels all of it at Toss."""
+
+    def merchant_is_faster(operation, request):
+        if operation == "cancel" and request.reason.startswith("중도해지"):
+            gateway.on_call = None
+            cancel_at_toss(9900)
+
+    gateway.on_call = merchant_is_faster
+    refund_id = owe(6600)
+    go(refund_id)
+    refund = go(refund_id, LATER)
+
+    assert given_back(gateway) == [9900]
+    assert refund.is_void
+    assert db.session.get_one(Payment, payment.id).refunded_won == 9900
+
+
 def test_the_tax_free_part_goes_back_in_proportion(gateway, payment, owe, go):
     payment.tax_free_won = 990
     gateway._payments[payment.payment_key] = replace(

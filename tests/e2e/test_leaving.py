@@ -75,6 +75,28 @@ def test_leaving_now_gives_back_what_the_page_showed(
     assert signing_up >= leaving > 2, (signing_up, leaving)
 
 
+def test_after_the_days_of_withdrawal_the_unused_days_come_back(page: Page, shop: Shop) -> None:
+    """On the test clock, on the tenth day of a month that was used."""
+    subscribe(page)
+    page.goto("/library")
+    paid = shop.control.ledger()["payments"][-1]
+    shop.flask("clock", "advance", "9day")
+    try:
+        page.goto("/subscription/cancellation")
+        text = page.locator("main").inner_text()
+        found = re.search(r"이용한 10일\(전체 (\d+)일\)", text)
+        assert found
+        won = -(-9900 * (int(found[1]) - 10) // int(found[1]))
+        page.get_by_role("radio", name=f"지금 해지하고 {won:,}원 환불").check()
+        page.get_by_role("button", name="구독 해지").click()
+        expect(page.locator(".badge")).to_have_text("이용 종료")
+        cancel = shop.control.ledger()["cancels"][-1]
+        assert (cancel["payment_key"], cancel["cancel_amount"]) == (paid["payment_key"], won)
+        assert cancel["cancel_reason"].startswith("중도해지")
+    finally:
+        shop.flask("clock", "reset")
+
+
 def test_leaving_later_can_be_undone_and_turned_into_now(
     page: Page, shop: Shop, screenshot: Callable[[str], Any]
 ) -> None:
