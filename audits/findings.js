@@ -21,7 +21,8 @@
   const controls = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")].filter(visible);
   const isInText = (element) => element.tagName === "A" && getComputedStyle(element).display === "inline";
   for (const control of controls) {
-    const target = control.type === "checkbox" ? control.closest("label") || control : control;
+    const isTick = control.type === "checkbox" || control.type === "radio";
+    const target = isTick ? control.closest("label") || control : control;
     const box = target.getBoundingClientRect();
     if (isInText(control)) continue;
     if (box.height < 43.5 || box.width < 24) found.push(`${name(control)} is ${Math.round(box.width)} × ${Math.round(box.height)} px, too small to touch`);
