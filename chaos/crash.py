@@ -28,6 +28,7 @@ from app import create_app
 from billing import BillingError
 from billing.abandon import abandon_checkout, abandon_subscription
 from billing.agreements import Agreement
+from billing.announce_policy import announce_policy
 from billing.cancel import end_due, resume, schedule_cancellation
 from billing.cash_receipts import ask_for_receipt, settle_receipt, stop_receipts
 from billing.change_card import start_card_change
@@ -617,6 +618,11 @@ def receipt_of_what_went_back(story: Story) -> None:
     story.settle_receipts()
 
 
+def policy_announced(story: Story) -> None:
+    story.customer()
+    announce_policy(name="terms", version="2027-06-01", is_adverse=True, now=story.now)
+
+
 def read(story: Story) -> None:
     live = db.session.get_one(Subscription, story.subscribe())
     note_use(live, now=story.now)
@@ -680,6 +686,7 @@ STORIES: Sequence[Callable[[Story], None]] = (
     renewal_announced,
     account_closed,
     asked_and_answered,
+    policy_announced,
     receipt_of_a_transfer,
     receipt_refused,
     receipt_of_what_went_back,

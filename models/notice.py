@@ -35,6 +35,7 @@ class NoticeKind(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     INQUIRY = "inquiry"
     INQUIRY_ANSWERED = "inquiry_answered"
+    POLICY_CHANGED = "policy_changed"
     MERCHANT_ALERT = "merchant_alert"
 
 

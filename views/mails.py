@@ -13,7 +13,7 @@ from models import Inquiry, Invoice, Notice, Quote, Refund, Subscription, User, 
 from models.notice import NoticeKind
 from models.refund import REASONS, RefundStatus
 from models.subscription import EndReason
-from views import refusals
+from views import policies, refusals
 from views.account import email_link
 from views.passwords import reset_link
 
@@ -157,6 +157,17 @@ def _inquiry(notice: Notice) -> dict[str, Any]:
     return {"inquiry": db.session.get_one(Inquiry, notice.facts["inquiry_id"])}
 
 
+def _policy_changed(notice: Notice) -> dict[str, Any]:
+    name, version = notice.facts["name"], notice.facts["version"]
+    return {
+        "title": policies.TITLES[name],
+        "effective_on": date.fromisoformat(version),
+        "is_adverse": notice.facts["is_adverse"],
+        "new_link": policies.link_to(name, version),
+        "old_link": policies.link_to(name, policies.current_version(name)),
+    }
+
+
 def _merchant_alert(notice: Notice) -> dict[str, Any]:
     return {"facts": notice.facts}
 
@@ -187,5 +198,6 @@ _VALUES = {
     NoticeKind.ACCOUNT_CLOSED: _facts,
     NoticeKind.INQUIRY: _inquiry,
     NoticeKind.INQUIRY_ANSWERED: _inquiry,
+    NoticeKind.POLICY_CHANGED: _policy_changed,
     NoticeKind.MERCHANT_ALERT: _merchant_alert,
 }

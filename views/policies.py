@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, Flask, abort, current_app, render_template
+from flask import Blueprint, Flask, abort, current_app, render_template, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -23,6 +23,7 @@ blueprint = Blueprint("policies", __name__)
 
 TITLES = {"terms": "이용약관", "privacy": "개인정보 처리방침", "refund": "환불·해지 규정"}
 _SETTINGS = {"terms": "TERMS_VERSION", "privacy": "PRIVACY_VERSION", "refund": "REFUND_VERSION"}
+_ENDPOINTS = {"terms": "terms", "privacy": "privacy", "refund": "refund_policy"}
 _FOLDER = ROOT / "templates" / "policies"
 _HEADING = re.compile(r'<h2 id="((?:article|section|addendum)[^"]*)">(.*?)</h2>')
 
@@ -88,6 +89,11 @@ def versions(name: str) -> list[str]:
 def current_version(name: str) -> str:
     """Return the version of a policy that holds now."""
     return str(current_app.config[_SETTINGS[name]])
+
+
+def link_to(name: str, version: str) -> str:
+    """Return the address of one version of a policy."""
+    return url_for(f"policies.{_ENDPOINTS[name]}", version=version, _external=True)
 
 
 def text_of(name: str, version: str | None = None) -> Markup:

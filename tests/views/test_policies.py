@@ -1,6 +1,7 @@
 """The policies: complete, true to the settings, in every version, and as they were agreed to."""
 
 import re
+import sys
 from datetime import date
 
 import pytest
@@ -8,9 +9,9 @@ from sqlalchemy import select
 
 import config
 from app import create_app
-from models import Consent, PolicyText, db
+from models import Consent, Notice, PolicyText, User, db
 from rules.refunds import RefundTerms
-from views import policies
+from views import mails, policies
 
 TERMS = [
     "목적", "정의", "약관의 명시와 개정", "서비스의 내용과 변경", "서비스의 중단", "회원가입",
@@ -203,3 +204,59 @@ def test_another_customers_consents_do_not_exist(
     log_in(other_user)
     assert "동의하신 내용이 없어요" in page("/account/consents").text
     page(f"/account/consents/{consent_id}", status=404)
+
+
+@pytest.fixture
+def announce(app, at, now):
+    """Run `flask policies announce` on 20 November 2026."""
+    at(now)
+    return lambda *arguments: app.test_cli_runner().invoke(
+        args=("policies", "announce", *arguments)
+    )
+
+
+@pytest.fixture
+def new_version(monkeypatch):
+    """Pretend that a version of the terms was written for a day."""
+    version = "2026-11-27"
+    command = sys.modules["commands.policies"]
+    monkeypatch.setattr(command, "versions", lambda name: [version, "2026-12-20"])
+    return version
+
+
+def policy_mails(app):
+    with app.app_context():
+        notices = db.session.scalars(select(Notice).filter_by(kind="policy_changed")).all()
+        with app.test_request_context():
+            return [mails.render(notice) for notice in notices]
+
+
+def test_everybody_is_told_of_a_new_version_once(app, announce, new_version, user, other_user):
+    assert "2 mails are owed" in announce("terms", new_version).output
+    assert "0 mails are owed" in announce("terms", new_version).output
+
+    told = policy_mails(app)
+    assert {mail.to for mail in told} == {user.email, other_user.email}
+    for words in ("이용약관을 2026년 11월 27일부터 바꿔요", "/terms/2026-11-27"):
+        assert words in told[0].subject + told[0].text
+        assert words in told[0].html
+
+
+def test_a_version_for_the_worse_wants_thirty_days(app, announce, new_version, user):
+    refused = announce("terms", new_version, "--adverse")
+    assert refused.exit_code == 1
+    assert "fewer than 30 days" in refused.output
+    assert announce("terms", "2026-12-20", "--adverse").exit_code == 0
+    assert "불리할 수 있는" in policy_mails(app)[0].text
+
+
+def test_a_version_that_was_never_written_is_refused(announce, user):
+    assert announce("terms", "2031-01-01").exit_code == 1
+
+
+def test_who_left_is_not_told(app, announce, new_version, user, now):
+    with app.app_context():
+        db.session.get_one(User, user.id).close(now=now)
+        db.session.commit()
+
+    assert "0 mails are owed" in announce("terms", new_version).output
