@@ -20,7 +20,14 @@ from billing.abandon import INCOMPLETE_FOR, OPEN_FOR, abandon_checkout, abandon_
 from billing.cancel import end_due
 from billing.cash_receipts import settle_receipt
 from billing.dun import lapse
-from billing.forget import forget_identity, forget_inquiry
+from billing.forget import (
+    KEEP_SIGN_INS,
+    KEEP_WEBHOOKS,
+    forget_identity,
+    forget_inquiry,
+    forget_sign_in,
+    forget_webhook,
+)
 from billing.probe import probe
 from billing.reconcile import reconcile
 from billing.refund import give_back
@@ -49,6 +56,7 @@ from models import (
     PaymentAttempt,
     Refund,
     RetainedIdentity,
+    SignIn,
     Subscription,
     WebhookEvent,
 )
@@ -348,6 +356,18 @@ OLD_INQUIRIES = Job(
     lambda now, after, limit: Inquiry.expired(seoul_date(now), after=after, limit=limit),
     lambda record, now: forget_inquiry(inquiry_id=record, now=now),
 )
+OLD_SIGN_INS = Job(
+    "old_sign_ins",
+    lambda now, after, limit: SignIn.outdated(before=now - KEEP_SIGN_INS, after=after, limit=limit),
+    lambda record, now: forget_sign_in(sign_in_id=record, now=now),
+)
+OLD_WEBHOOKS = Job(
+    "old_webhooks",
+    lambda now, after, limit: WebhookEvent.expired(
+        before=now - KEEP_WEBHOOKS, after=after, limit=limit
+    ),
+    lambda record, now: forget_webhook(event_id=record, now=now),
+)
 NOTICES = Job(
     "notices",
     lambda now, after, limit: Notice.due(now=now, after=after, limit=limit),
@@ -370,6 +390,8 @@ EVERYTHING = (
     BILLING_KEYS,
     OLD_IDENTITIES,
     OLD_INQUIRIES,
+    OLD_SIGN_INS,
+    OLD_WEBHOOKS,
     NOTICES,
 )
 LOST_ANSWERS = (CHECKOUTS_AT_ONCE, ATTEMPTS_AT_ONCE, REFUNDS)

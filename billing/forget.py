@@ -1,11 +1,16 @@
 """Erase what the law does not ask to be kept any longer."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete
 
-from models import Inquiry, Notice, RetainedIdentity, db
+from models import Inquiry, Notice, RetainedIdentity, SignIn, WebhookEvent, db
+from models.sign_in import LIFETIME
 from rules.periods import seoul_date
+
+KEEP_WEBHOOKS = timedelta(days=90)
+KEEP_SIGN_INS = timedelta(days=90) - LIFETIME
+"""How long after it ran out a sign-in is kept: three months since it began."""
 
 
 def forget_identity(*, user_id: int, now: datetime) -> None:
@@ -13,6 +18,22 @@ def forget_identity(*, user_id: int, now: datetime) -> None:
     kept = db.session.get(RetainedIdentity, user_id)
     if kept is not None and kept.keep_until_on <= seoul_date(now):
         db.session.delete(kept)
+    db.session.commit()
+
+
+def forget_sign_in(*, sign_in_id: int, now: datetime) -> None:
+    """Erase where somebody was signed in, three months after they signed in."""
+    sign_in = db.session.get(SignIn, sign_in_id)
+    if sign_in is not None and sign_in.expires_at < now - KEEP_SIGN_INS:
+        db.session.delete(sign_in)
+    db.session.commit()
+
+
+def forget_webhook(*, event_id: int, now: datetime) -> None:
+    """Erase what was posted as a webhook, once nobody will ask about it any more."""
+    event = db.session.get(WebhookEvent, event_id)
+    if event is not None and event.received_at < now - KEEP_WEBHOOKS and not event.is_pending:
+        db.session.delete(event)
     db.session.commit()
 
 

@@ -35,7 +35,7 @@ from billing.change_card import start_card_change
 from billing.change_plan import change_plan, quote_change, undo_change
 from billing.close_account import close_account
 from billing.dun import lapse
-from billing.forget import forget_identity, forget_inquiry
+from billing.forget import forget_identity, forget_inquiry, forget_sign_in, forget_webhook
 from billing.inquire import answer_inquiry, inquire
 from billing.keep_webhook import keep_webhook
 from billing.leave import leave_now, quote_leaving
@@ -67,6 +67,7 @@ from models import (
     PaymentAttempt,
     Plan,
     Quote,
+    SignIn,
     Subscription,
     User,
     WebhookEvent,
@@ -510,6 +511,19 @@ def told_of_an_open_order(story: Story) -> None:
     story.told("PAYMENT_STATUS_CHANGED", {"orderId": payment["order_id"]})
 
 
+def told_long_ago(story: Story) -> None:
+    refunded_at_toss(story)
+    [event_id] = db.session.scalars(select(WebhookEvent.id))
+    forget_webhook(event_id=event_id, now=story.now + timedelta(days=100))
+
+
+def signed_in_long_ago(story: Story) -> None:
+    SignIn.begin(story.customer(), address="127.0.0.1", user_agent="x", now=story.now)
+    db.session.commit()
+    [sign_in_id] = db.session.scalars(select(SignIn.id))
+    forget_sign_in(sign_in_id=sign_in_id, now=story.now + timedelta(days=100))
+
+
 def told_while_toss_is_down(story: Story) -> None:
     story.subscribe()
     [payment] = story.shop.control.ledger()["payments"]
@@ -681,6 +695,8 @@ STORIES: Sequence[Callable[[Story], None]] = (
     plan_changed_later,
     refunded_at_toss,
     told_of_an_open_order,
+    told_long_ago,
+    signed_in_long_ago,
     told_while_toss_is_down,
     key_deleted_at_toss,
     renewal_announced,

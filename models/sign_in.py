@@ -3,11 +3,12 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ForeignKey, String, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Model, db
+from models.base import Model, batch, db
 from models.user import User
 
 LIFETIME = timedelta(days=14)
@@ -20,7 +21,7 @@ class SignIn(Model):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
     address: Mapped[str] = mapped_column(String(45))
     user_agent: Mapped[str] = mapped_column(String(255))
@@ -59,6 +60,12 @@ class SignIn(Model):
         """Return where a user is signed in now, newest first."""
         query = select(cls).filter_by(user_id=user_id, ended_at=None).where(cls.expires_at > now)
         return list(db.session.scalars(query.order_by(cls.id.desc())))
+
+    @classmethod
+    def outdated(cls, *, before: datetime, after: Any = None, limit: int) -> list[Any]:
+        """Return (instant, id) of sign-ins that ran out before and are not to be kept."""
+        query = select(cls.expires_at, cls.id).where(cls.expires_at < before)
+        return batch(query, after=after, limit=limit)
 
     def is_of(self, token: str) -> bool:
         """Test whether this is the sign-in of this token."""

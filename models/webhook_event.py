@@ -88,6 +88,12 @@ class WebhookEvent(Model):
         return batch(query, after=after, limit=limit)
 
     @classmethod
+    def expired(cls, *, before: datetime, after: Any = None, limit: int) -> list[Any]:
+        """Return (instant, id) of events that came before and are not to be kept any longer."""
+        query = select(cls.received_at, cls.id).where(cls.received_at < before)
+        return batch(query, after=after, limit=limit)
+
+    @classmethod
     def locked(cls, event_id: int) -> "WebhookEvent":
         """Return an event as it is now, its row locked until the commit."""
         return db.session.get_one(cls, event_id, with_for_update=True, populate_existing=True)

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from billing.change_card import start_card_change
 from billing.dun import lapse
+from billing.forget import forget_webhook
 from billing.keep_webhook import keep_webhook
 from billing.renew import renew
 from billing.settle_webhook import settle_webhook
@@ -258,3 +259,12 @@ def test_a_key_that_is_nobodys_or_gone_already_changes_nothing(post, plain, subs
 
     assert post("BILLING_DELETED", {"billingKey": plain}) is WebhookStatus.DONE
     assert not db.session.get_one(BillingKey, key.id).is_suspect
+
+
+def test_after_ninety_days_a_webhook_is_erased(post, payment, now):
+    post("PAYMENT_STATUS_CHANGED", changed(payment))
+    [event_id] = db.session.scalars(select(WebhookEvent.id))
+
+    for days, left in ((90, 1), (91, 0)):
+        forget_webhook(event_id=event_id, now=now + timedelta(days=days))
+        assert len(db.session.scalars(select(WebhookEvent)).all()) == left

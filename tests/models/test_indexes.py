@@ -12,6 +12,7 @@ from models import (
     Notice,
     PaymentAttempt,
     Refund,
+    SignIn,
     Subscription,
     WebhookEvent,
     db,
@@ -49,6 +50,12 @@ QUESTIONS = {
     ),
     "ix_refund_pending": lambda now, after: Refund.pending(
         now=now, after=after and (now, 1), limit=9
+    ),
+    "ix_sign_in_expires_at": lambda now, after: SignIn.outdated(
+        before=now, after=after and (now, 1), limit=9
+    ),
+    "ix_webhook_event_received_at": lambda now, after: WebhookEvent.expired(
+        before=now, after=after and (now, 1), limit=9
     ),
     "ix_webhook_event_pending": lambda now, after: WebhookEvent.pending(
         now=now, after=after and (now, 1), limit=9

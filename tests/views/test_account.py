@@ -13,6 +13,7 @@ from models import (
     PaymentAttempt,
     Refund,
     RetainedIdentity,
+    SignIn,
     Subscription,
     User,
     db,
@@ -255,3 +256,17 @@ def test_one_who_never_bought_leaves_nothing_behind(app, close, signed_in):
     assert close().status_code == 303
     with app.app_context():
         assert db.session.scalars(select(RetainedIdentity)).all() == []
+
+
+def test_where_somebody_signed_in_is_forgotten_after_three_months(app, client, at, now, signed_in):
+    with app.app_context():
+        began = db.session.scalars(select(SignIn)).one().created_at
+
+    def run_after(days):
+        late = began + timedelta(days=days)
+        timetable.Run(app, time=lambda: late, workers=1).do([timetable.OLD_SIGN_INS])
+        with app.app_context():
+            return len(db.session.scalars(select(SignIn)).all())
+
+    assert run_after(89) == 1
+    assert run_after(91) == 0
