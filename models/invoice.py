@@ -88,40 +88,12 @@ class Invoice(Model):
     @classmethod
     def first(cls, *, subscription: Subscription, quote: Quote, now: datetime) -> "Invoice":
         """Add the invoice of a term's first period, for the amount that was quoted."""
-        invoice = cls(
-            subscription=subscription,
-            quote=quote,
-            term_no=subscription.term_no,
-            period_no=1,
-            period_start_on=quote.period_start_on,
-            period_end_on=quote.period_end_on,
-            order_name=quote.plan.name,
-            amount_won=quote.amount_won,
-            tax_free_won=quote.tax_free_won,
-            status=InvoiceStatus.OPEN,
-            created_at=now,
-        )
-        db.session.add(invoice)
-        return invoice
+        return cls._quoted(subscription, quote, subscription.term_no, now=now)
 
     @classmethod
     def plan_change(cls, subscription: Subscription, quote: Quote, *, now: datetime) -> "Invoice":
         """Add the invoice of the first period of another plan that begins today."""
-        invoice = cls(
-            subscription=subscription,
-            quote=quote,
-            term_no=subscription.next_term_no,
-            period_no=1,
-            period_start_on=quote.period_start_on,
-            period_end_on=quote.period_end_on,
-            order_name=quote.plan.name,
-            amount_won=quote.amount_won,
-            tax_free_won=quote.tax_free_won,
-            status=InvoiceStatus.OPEN,
-            created_at=now,
-        )
-        db.session.add(invoice)
-        return invoice
+        return cls._quoted(subscription, quote, subscription.next_term_no, now=now)
 
     @classmethod
     def renewal(cls, subscription: Subscription, *, now: datetime) -> "Invoice":
@@ -191,6 +163,26 @@ class Invoice(Model):
     def set_aside(self) -> None:
         """Charge nothing more until the merchant looked at it."""
         self._leave_open(InvoiceStatus.SET_ASIDE)
+
+    @classmethod
+    def _quoted(
+        cls, subscription: Subscription, quote: Quote, term_no: int, *, now: datetime
+    ) -> "Invoice":
+        invoice = cls(
+            subscription=subscription,
+            quote=quote,
+            term_no=term_no,
+            period_no=1,
+            period_start_on=quote.period_start_on,
+            period_end_on=quote.period_end_on,
+            order_name=quote.plan.name,
+            amount_won=quote.amount_won,
+            tax_free_won=quote.tax_free_won,
+            status=InvoiceStatus.OPEN,
+            created_at=now,
+        )
+        db.session.add(invoice)
+        return invoice
 
     @classmethod
     def _of(

@@ -20,11 +20,11 @@ from billing.change_plan import (
     quote_change,
     undo_change,
 )
-from billing.subscribe import finish_checkout
 from models import Plan, Quote, Subscription
 from rules import won
 from views import card_window, policies
 from views.access import client_address
+from views.checkout import finish_soon
 from views.filters import charge_day, long_day, tax_note
 
 blueprint = Blueprint("plan_change", __name__)
@@ -85,7 +85,7 @@ def update() -> ResponseReturnValue:
             f"{long_day(quote.anchor_on)}부터 {plan.name}으로 바꿔요. 그 전에는 되돌릴 수 있어요."
         )
         return redirect(url_for("subscription.show"), 303)
-    _charge_soon(checkout.id)
+    finish_soon(checkout.id)
     return redirect(url_for("checkout.show", checkout_id=checkout.id), 303)
 
 
@@ -150,17 +150,4 @@ def _agreement(quote: Quote) -> Agreement:
         _consent_text(quote),
         "terms",
         policies.text_of("terms"),
-    )
-
-
-def _charge_soon(checkout_id: str) -> None:
-    extensions = current_app.extensions
-    extensions["toss_room"].run(
-        lambda: finish_checkout(
-            checkout_id=checkout_id,
-            gateway=extensions["payment_gateway"],
-            vault=extensions["vault"],
-            terms=extensions["collection_terms"],
-            now=clock.now(),
-        )
     )
