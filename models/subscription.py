@@ -562,10 +562,8 @@ class Subscription(Model):
 
     def _remind_after(self, day: date) -> None:
         """Set the next day of a reminder; one that is late is sent as long as the charge waits."""
-        assert self.paid_until_on is not None
-        self.next_reminder_on = next_reminder_on(
-            self.paid_until_on, months=self.plan.months, after=day
-        )
+        assert self.paid_period is not None
+        self.next_reminder_on = next_reminder_on(self.paid_period, after=day)
 
     def _recover(self) -> None:
         self.status = SubscriptionStatus.ACTIVE

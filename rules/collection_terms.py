@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from rules.periods import seoul_date
+from rules.periods import Period, seoul_date
 
 NOTICE_DAYS = 7
 """How many days before a charge that nobody expects any more the customer is told of it."""
@@ -13,13 +13,14 @@ LONG_REMINDER_DAYS = 30
 """How many days before a renewal the customer is told of it; the longer for plans of a year."""
 
 
-def next_reminder_on(due_on: date, *, months: int, after: date) -> date | None:
-    """Return the next day after `after` on which a renewal due on `due_on` is announced.
+def next_reminder_on(period: Period, *, after: date) -> date | None:
+    """Return the next day after `after` on which the renewal at a period's end is announced.
 
-    A plan of `months` is announced seven days ahead, one of a year thirty days ahead as well.
+    That is seven days ahead, for periods of a year thirty days ahead as well.
     """
-    counts = (LONG_REMINDER_DAYS, REMINDER_DAYS) if months >= 12 else (REMINDER_DAYS,)
-    days = (due_on - timedelta(days=count) for count in counts)
+    is_year = period.end_on - period.start_on >= timedelta(days=365)
+    counts = (LONG_REMINDER_DAYS, REMINDER_DAYS) if is_year else (REMINDER_DAYS,)
+    days = (period.end_on - timedelta(days=count) for count in counts)
     return next((day for day in days if after < day), None)
 
 

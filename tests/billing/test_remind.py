@@ -10,21 +10,24 @@ from billing.remind import remind
 from models import Notice, Subscription, db
 from models.notice import NoticeKind
 from rules.collection_terms import next_reminder_on
-from rules.periods import seoul_instant
+from rules.periods import Period, seoul_instant
+
+MONTH = Period(date(2026, 11, 20), date(2026, 12, 20))
+YEAR = Period(date(2025, 12, 20), date(2026, 12, 20))
 
 
 @pytest.mark.parametrize(
-    ("months", "after", "expected"),
+    ("period", "after", "expected"),
     [
-        (1, date(2026, 11, 20), date(2026, 12, 13)),
-        (1, date(2026, 12, 13), None),
-        (12, date(2026, 1, 1), date(2026, 11, 20)),
-        (12, date(2026, 11, 20), date(2026, 12, 13)),
-        (12, date(2026, 12, 20), None),
+        (MONTH, date(2026, 11, 20), date(2026, 12, 13)),
+        (MONTH, date(2026, 12, 13), None),
+        (YEAR, date(2026, 1, 1), date(2026, 11, 20)),
+        (YEAR, date(2026, 11, 20), date(2026, 12, 13)),
+        (YEAR, date(2026, 12, 20), None),
     ],
 )
-def test_the_days_of_reminders(months, after, expected):
-    assert next_reminder_on(date(2026, 12, 20), months=months, after=after) == expected
+def test_the_days_of_reminders(period, after, expected):
+    assert next_reminder_on(period, after=after) == expected
 
 
 def reminders():
