@@ -121,6 +121,11 @@ class Notice(Model):
         return db.session.scalar(select(cls).filter_by(cause=cause))
 
     @classmethod
+    def newest(cls, count: int) -> list["Notice"]:
+        """Return the last mails that were written, newest first."""
+        return list(db.session.scalars(select(cls).order_by(cls.id.desc()).limit(count)))
+
+    @classmethod
     def about_invoice(cls, invoice_id: int, *, user_id: int) -> list["Notice"]:
         """Return the mails of a user that speak of this invoice, the oldest first."""
         mine = db.session.scalars(select(cls).filter_by(user_id=user_id).order_by(cls.id))

@@ -5,6 +5,7 @@ from flask import Flask
 from views import (
     access,
     account,
+    admin_mails,
     cancellation,
     card,
     checkout,
@@ -35,6 +36,7 @@ from views import (
 
 _PAGES = (
     account,
+    admin_mails,
     cancellation,
     card,
     checkout,
