@@ -8,9 +8,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Model, db, read_aside
 from models.billing_key import BillingKey
+from models.cash_receipt import CashReceipt, ReceiptStatus
 from models.checkout import Checkout
 from models.notice import Notice, NoticeStatus
 from models.payment_attempt import AttemptStatus, PaymentAttempt
+from models.refund import Refund, RefundStatus
+from models.webhook_event import WebhookEvent, WebhookStatus
 
 
 class ShopClock(Model):
@@ -39,6 +42,12 @@ class ShopClock(Model):
         pending = PaymentAttempt.status == AttemptStatus.PENDING
         _carry(PaymentAttempt, PaymentAttempt.next_look_up_at, jump, pending)
         _carry(PaymentAttempt, PaymentAttempt.resend_after, jump, pending)
+        under_way = Refund.status == RefundStatus.PENDING
+        _carry(Refund, Refund.next_look_up_at, jump, under_way)
+        _carry(Refund, Refund.resend_after, jump, under_way)
+        waiting = WebhookEvent.status == WebhookStatus.PENDING
+        _carry(WebhookEvent, WebhookEvent.next_try_at, jump, waiting)
+        _carry(CashReceipt, CashReceipt.next_try_at, jump, CashReceipt.status == ReceiptStatus.DUE)
         _carry(BillingKey, BillingKey.next_revocation_at, jump)
         retried = (Notice.status == NoticeStatus.PENDING) & (Notice.tries > 0)
         _carry(Notice, Notice.due_at, jump, retried)

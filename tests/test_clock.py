@@ -3,9 +3,11 @@ from datetime import timedelta
 import pytest
 
 import clock
+import config
 from app import create_app
 from gateways.fake import FakeGateway
-from models import Checkout, ShopClock, db
+from models import CashReceipt, Checkout, Payment, Refund, ShopClock, WebhookEvent, db
+from models.cash_receipt import ReceiptKind
 from models.checkout import CheckoutStatus
 from tests.conftest import TEST_SETTINGS
 
@@ -82,6 +84,37 @@ def test_a_lease_is_as_far_away_after_a_jump_as_before(app, moved, subscribed, n
     with app.app_context():
         checkout = db.session.query(Checkout).one()
         assert checkout.leased_until == now + 30 * DAY + timedelta(seconds=90)
+
+
+def test_refunds_webhooks_and_receipts_wait_as_long_after_a_jump(
+    app, client, page, subscribed, gateway, moved
+):
+    gateway.lose_before("cancel")
+    path = "/subscription/cancellation"
+    client.post(path, data={"kind": "now", "quote": page(path).value("quote")})
+    client.post(
+        f"/webhooks/toss/{config.SANDBOX_WEBHOOK_SECRET}",
+        data=b'{"eventType": "PAYMENT_STATUS_CHANGED", "data": {}}',
+    )
+    with app.app_context():
+        payment = db.session.query(Payment).one()
+        CashReceipt.ask_for(payment, ReceiptKind.INCOME, "x", now=clock.now())
+        db.session.commit()
+
+    def timers():
+        with app.app_context():
+            refund = db.session.query(Refund).one()
+            return [
+                refund.next_look_up_at,
+                refund.resend_after,
+                db.session.query(WebhookEvent).one().next_try_at,
+                db.session.query(CashReceipt).one().next_try_at,
+            ]
+
+    before = timers()
+    moved(30 * DAY)
+
+    assert timers() == [moment + 30 * DAY for moment in before]
 
 
 def test_the_commands_move_show_and_reset_it(app, moved):
