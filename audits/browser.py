@@ -21,9 +21,14 @@ MARK_STOPS = """() => {
   document.body.tabIndex = -1;
   document.body.focus();
   document.body.removeAttribute("tabindex");
+  const stopOf = ({ form, name }) => {
+    const radios = [...form.elements].filter((element) => element.name === name);
+    return radios.find((radio) => radio.checked) ?? radios[0];
+  };
   const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
   const stops = [...document.querySelectorAll(all)].filter((element) =>
     element.type !== "hidden" && !element.disabled && !element.closest("[popover], iframe")
+    && (element.type !== "radio" || element === stopOf(element))
     && (element.checkVisibility() || element.classList.contains("skip")));
   stops.forEach((element, number) => { element.dataset.stop = String(number); });
   return stops.length;
@@ -100,11 +105,15 @@ def axe_findings(page: Any) -> list[str]:
 
 
 def keyboard_findings(page: Any) -> list[str]:
-    """Walk the page with Tab; return controls that it misses and focus that cannot be seen."""
+    """Walk the page with Tab; return controls that it misses and focus that cannot be seen.
+
+    The radios of one question are one stop, the chosen or the first; a date has a stop for each
+    part of it.
+    """
     expected: int = page.evaluate(MARK_STOPS)
     seen: list[int] = []
     found: list[str] = []
-    for _ in range(expected + 5):
+    for _ in range(expected * 4):
         page.keyboard.press("Tab")
         stop, is_seen, html = page.evaluate(WHERE_FOCUS_IS)
         if stop is None:
