@@ -45,6 +45,7 @@ def run() -> Iterator[dict[str, Any]]:
         shop = Shop(Path(folder), {"BILLING_RATE": "10000"})
         try:
             shop.flask("db", "upgrade")
+            shop.open_audit_log()
             shop.flask("catalog", "load", "demo/catalog.toml")
             shop.sandbox.start()
             shop.sandbox.wait_until_ready()

@@ -721,6 +721,7 @@ def main() -> int:
         shop = Shop(Path(folder), {"TOSS_TIMEOUT": str(TIMEOUT)})
         try:
             shop.flask("db", "upgrade")
+            shop.open_audit_log()
             shop.flask("catalog", "load", "demo/catalog.toml")
             shop.sandbox.start()
             shop.sandbox.wait_until_ready()

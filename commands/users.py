@@ -7,7 +7,7 @@ import click
 from flask.cli import AppGroup
 
 import clock
-from models import AuditEntry, User, db
+from models import AuditEntry, SecondFactor, SignIn, User, db
 from models.user import Role
 
 users = AppGroup("users", help="Accounts.")
@@ -39,6 +39,20 @@ def create_user(role: str, email: str, name: str, password_stdin: bool, if_missi
     click.echo(f"made the {role} account {user.email}")
     if is_drawn:
         click.echo(f"password, shown this once: {password}")
+
+
+@users.command("reset-second-factor")
+@click.option("--email", required=True)
+def reset_second_factor(email: str) -> None:
+    """Forget the phone of an account and sign it out; its next sign-in registers a new one."""
+    user = User.with_email(email)
+    if user is None or not SecondFactor.forget(user):
+        raise click.ClickException("no account with this address has a second factor")
+    now = clock.now()
+    SignIn.end_all(user, now=now)
+    AuditEntry.write("second_factor.reset", subject_type="user", subject_id=user.id, now=now)
+    db.session.commit()
+    click.echo(f"{user.email} registers a phone with the next sign-in")
 
 
 def _password(from_stdin: bool) -> tuple[str, bool]:

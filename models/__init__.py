@@ -20,6 +20,7 @@ from models.product import Product
 from models.quote import Quote
 from models.refund import Refund
 from models.retained_identity import RetainedIdentity
+from models.second_factor import SecondFactor
 from models.shop_clock import ShopClock
 from models.sign_in import SignIn
 from models.subscription import Subscription
@@ -48,6 +49,7 @@ __all__ = [
     "Quote",
     "Refund",
     "RetainedIdentity",
+    "SecondFactor",
     "ShopClock",
     "SignIn",
     "Subscription",

@@ -3,14 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from models.base import Model, db
+from models.user import User
 
 
 class AuditEntry(Model):
-    """One act of a person or a program; `facts` holds ids and amounts, never a secret."""
+    """One act of a person or a program; `facts` holds ids and amounts, never a secret.
+
+    The database refuses to change an entry, and to remove one within a year (migration 0013).
+    """
 
     __table_args__ = (Index("ix_audit_entry_subject", "subject_type", "subject_id"),)
 
@@ -22,6 +26,7 @@ class AuditEntry(Model):
     subject_id: Mapped[str] = mapped_column(String(50))
     address: Mapped[str | None] = mapped_column(String(45))
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    actor: Mapped[User | None] = relationship()
 
     @classmethod
     def write(
@@ -46,3 +51,11 @@ class AuditEntry(Model):
             facts=facts or {},
         )
         db.session.add(entry)
+
+    @classmethod
+    def newest(cls, count: int, *, before: int | None = None) -> list["AuditEntry"]:
+        """Return the last entries, newest first; with `before`, those that are older than it."""
+        query = select(cls).options(joinedload(cls.actor)).order_by(cls.id.desc()).limit(count)
+        if before is not None:
+            query = query.where(cls.id < before)
+        return list(db.session.scalars(query))

@@ -13,6 +13,7 @@ from models.checkout import Checkout
 from models.notice import Notice, NoticeStatus
 from models.payment_attempt import AttemptStatus, PaymentAttempt
 from models.refund import Refund, RefundStatus
+from models.sign_in import SignIn
 from models.webhook_event import WebhookEvent, WebhookStatus
 
 
@@ -29,7 +30,8 @@ class ShopClock(Model):
         """Let the shop's time run `by` ahead of the real one.
 
         What runs on the wire's time goes along: leases, look-ups and retries of mails and calls
-        are as far away after the jump as before it.
+        are as far away after the jump as before it. So does the back office, from which the
+        merchant may have moved the clock.
         """
         row = db.session.get(cls, 1, with_for_update=True)
         if row is None:
@@ -49,6 +51,10 @@ class ShopClock(Model):
         _carry(WebhookEvent, WebhookEvent.next_try_at, jump, waiting)
         _carry(CashReceipt, CashReceipt.next_try_at, jump, CashReceipt.status == ReceiptStatus.DUE)
         _carry(BillingKey, BillingKey.next_revocation_at, jump)
+        in_back_office = SignIn.second_factor_at.is_not(None)
+        _carry(SignIn, SignIn.expires_at, jump, in_back_office)
+        _carry(SignIn, SignIn.back_office_until, jump, in_back_office)
+        _carry(SignIn, SignIn.second_factor_at, jump)
         retried = (Notice.status == NoticeStatus.PENDING) & (Notice.tries > 0)
         _carry(Notice, Notice.due_at, jump, retried)
 

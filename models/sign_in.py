@@ -12,10 +12,16 @@ from models.base import Model, batch, db
 from models.user import User
 
 LIFETIME = timedelta(days=14)
+BACK_OFFICE_IDLE = timedelta(minutes=30)
+BACK_OFFICE_LONGEST = timedelta(hours=8)
 
 
 class SignIn(Model):
-    """The server's side of a session cookie; the cookie's token is kept as a hash only."""
+    """The server's side of a session cookie; the cookie's token is kept as a hash only.
+
+    The back office is open in it from the second factor on, for half an hour after each page and
+    for eight hours in all.
+    """
 
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -25,6 +31,8 @@ class SignIn(Model):
     ended_at: Mapped[datetime | None]
     address: Mapped[str] = mapped_column(String(45))
     user_agent: Mapped[str] = mapped_column(String(255))
+    second_factor_at: Mapped[datetime | None]
+    back_office_until: Mapped[datetime | None]
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
 
     @classmethod
@@ -70,6 +78,22 @@ class SignIn(Model):
     def is_of(self, token: str) -> bool:
         """Test whether this is the sign-in of this token."""
         return self.token_hash == _hash(token)
+
+    def open_back_office(self, *, now: datetime) -> None:
+        """Let this browser into the back office: its user has shown the second factor."""
+        self.second_factor_at = now
+        self.stay_in_back_office(now=now)
+
+    def is_in_back_office(self, *, now: datetime) -> bool:
+        """Test whether the back office is open in this browser."""
+        return self.back_office_until is not None and now < self.back_office_until
+
+    def stay_in_back_office(self, *, now: datetime) -> None:
+        """Keep the back office open: another of its pages was asked for."""
+        assert self.second_factor_at is not None
+        self.back_office_until = min(
+            now + BACK_OFFICE_IDLE, self.second_factor_at + BACK_OFFICE_LONGEST
+        )
 
     def end(self, *, now: datetime) -> None:
         """Make this sign-in's cookie worthless."""

@@ -1,12 +1,14 @@
 """What every test stands on: a shop on a fresh database, a fake gateway, people and a plan."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
+import pyotp
 import pytest
 from argon2 import PasswordHasher, profiles
 from flask import Flask, has_app_context
@@ -152,6 +154,23 @@ def log_in(client: FlaskClient) -> Callable[[User], None]:
         assert answer.status_code == 303
 
     return log_in_as
+
+
+@pytest.fixture
+def enter(client: FlaskClient, log_in: Callable[[User], None]) -> Callable[[User], pyotp.TOTP]:
+    """Sign the merchant in and register a phone; return what the phone knows."""
+
+    def enter_as(user: User) -> pyotp.TOTP:
+        log_in(user)
+        shown = client.get("/admin/second-factor").get_data(as_text=True)
+        found = re.search(r"<code>([A-Z2-7]{32})</code>", shown)
+        assert found is not None
+        phone = pyotp.TOTP(found[1])
+        answer = client.post("/admin/second-factor", data={"code": phone.now()})
+        assert (answer.status_code, answer.location) == (303, "/admin")
+        return phone
+
+    return enter_as
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ from flask import Flask
 from views import (
     access,
     account,
+    admin,
     admin_mails,
+    admin_second_factor,
     cancellation,
     card,
     checkout,
@@ -36,7 +38,9 @@ from views import (
 
 _PAGES = (
     account,
+    admin,
     admin_mails,
+    admin_second_factor,
     cancellation,
     card,
     checkout,

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 
 import clock
-from models import SignIn, User, db
+from models import AuditEntry, SignIn, User, db
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -22,13 +22,22 @@ def public(view: View) -> View:
 
 
 def merchant_only(view: View) -> View:
-    """Let only the merchant see this page; to others it does not exist."""
+    """Let only the merchant see this page, after the second factor; to others it does not exist."""
     view.access = "merchant"  # type: ignore[attr-defined]
     return view
 
 
+def before_second_factor(view: View) -> View:
+    """Let the merchant see this page without the second factor: it is where that is asked for."""
+    view.access = "merchant_at_the_door"  # type: ignore[attr-defined]
+    return view
+
+
 def access_of(view: Callable[..., Any]) -> str:
-    """Return who may see a view: `public`, `merchant` or, unless it says so, `signed_in`."""
+    """Return who may see a view.
+
+    It is `public`, `merchant`, `merchant_at_the_door` or, unless the view says so, `signed_in`.
+    """
     return getattr(view, "access", "signed_in")
 
 
@@ -82,8 +91,33 @@ def _turn_away() -> ResponseReturnValue | None:
     if access == "public":
         return None
     if not current_user.is_authenticated:
-        wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-        return redirect(url_for("sessions.new", next=wanted), 303)
-    if access == "merchant" and not current_user.is_merchant:
+        return redirect(url_for("sessions.new", next=_wanted()), 303)
+    if access == "signed_in":
+        return None
+    if not current_user.is_merchant:
         abort(404)
+    return None if access == "merchant_at_the_door" else _enter_back_office()
+
+
+def _enter_back_office() -> ResponseReturnValue | None:
+    """Ask for the second factor, or note in the audit log who asks for what and let them in."""
+    now = clock.now()
+    sign_in = SignIn.with_token(current_user.sign_in_token, now=now)
+    if sign_in is None or not sign_in.is_in_back_office(now=now):
+        return redirect(url_for("admin_second_factor.new", next=_wanted()), 303)
+    sign_in.stay_in_back_office(now=now)
+    AuditEntry.write(
+        "back_office.viewed" if request.method in ("GET", "HEAD") else "back_office.acted",
+        subject_type="page",
+        subject_id=str(request.endpoint)[:50],
+        actor_id=current_user.id,
+        address=client_address(),
+        facts={"path": request.full_path.rstrip("?")[:500]},
+        now=now,
+    )
+    db.session.commit()
     return None
+
+
+def _wanted() -> str | None:
+    return request.full_path.rstrip("?") if request.method == "GET" else None

@@ -19,8 +19,8 @@ def numbers(app):
         return {str(one.kind): one.id for one in db.session.scalars(select(Notice))}
 
 
-def test_the_merchant_reads_what_was_mailed(app, client, page, mailed, merchant, log_in):
-    log_in(merchant)
+def test_the_merchant_reads_what_was_mailed(app, client, page, mailed, merchant, enter):
+    enter(merchant)
     listed = page("/admin/mails")
     assert mailed.email in listed.text
     text = page(f"/admin/mails/{numbers(app)['contract']}").text
@@ -28,8 +28,8 @@ def test_the_merchant_reads_what_was_mailed(app, client, page, mailed, merchant,
     assert "계약 내용" in text and "청약철회" in text
 
 
-def test_a_mail_that_lets_its_reader_in_is_not_shown(app, client, page, mailed, merchant, log_in):
-    log_in(merchant)
+def test_a_mail_that_lets_its_reader_in_is_not_shown(app, client, page, mailed, merchant, enter):
+    enter(merchant)
 
     assert client.get(f"/admin/mails/{numbers(app)['password_reset']}").status_code == 404
     assert f"/admin/mails/{numbers(app)['password_reset']}" not in page("/admin/mails").links
@@ -44,9 +44,9 @@ def test_customers_and_strangers_see_nothing(app, client, mailed, log_in):
 
 
 def test_outside_the_sandbox_there_is_no_such_page(
-    app, client, mailed, merchant, log_in, monkeypatch
+    app, client, mailed, merchant, enter, monkeypatch
 ):
-    log_in(merchant)
+    enter(merchant)
     monkeypatch.setitem(app.config, "USES_SANDBOX", False)
 
     assert client.get("/admin/mails").status_code == 404

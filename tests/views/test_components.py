@@ -1,5 +1,5 @@
-def test_the_merchant_sees_every_component(page, log_in, merchant):
-    log_in(merchant)
+def test_the_merchant_sees_every_component(page, enter, merchant):
+    enter(merchant)
 
     shown = page("/components")
 
