@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from rules.periods import Period, seoul_date
+from rules.periods import Period, seoul_date, seoul_instant
 
 NOTICE_DAYS = 7
 """How many days before a charge that nobody expects any more the customer is told of it."""
@@ -40,6 +40,11 @@ class CollectionTerms:
     def charging_day(self, now: datetime) -> date:
         """Return the last day whose charging has begun: before the hour, that is yesterday."""
         return seoul_date(now - timedelta(hours=self.billing_hour))
+
+    def wait(self, now: datetime) -> timedelta:
+        """Return how long it is until the charging of this day in Seoul begins; none if it has."""
+        begins = seoul_instant(seoul_date(now)) + timedelta(hours=self.billing_hour)
+        return max(begins - now, timedelta(0))
 
     def grace_ends_on(self, due_on: date) -> date:
         """Return the first day on which what was due on `due_on` is given up."""

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,19 @@ GRACE_ENDS = date(2026, 11, 27)
 )
 def test_a_days_charging_begins_at_nine_in_seoul(instant, day):
     assert TERMS.charging_day(instant) == day
+
+
+@pytest.mark.parametrize(
+    ("instant", "hours"),
+    [
+        (datetime(2026, 11, 19, 15, 0, tzinfo=UTC), 9),
+        (datetime(2026, 11, 19, 23, 0, tzinfo=UTC), 1),
+        (datetime(2026, 11, 20, 0, 0, tzinfo=UTC), 0),
+        (datetime(2026, 11, 20, 14, 59, tzinfo=UTC), 0),
+    ],
+)
+def test_the_wait_for_a_days_charging_ends_at_nine_in_seoul(instant, hours):
+    assert TERMS.wait(instant) == timedelta(hours=hours)
 
 
 @pytest.mark.parametrize(
