@@ -73,6 +73,10 @@ def _answer(operation: str, path: str, perform: Callable[[], Response]) -> Respo
     try:
         g.merchant = sandbox().keys.authenticate(request.headers.get("Authorization"))
         fault = sandbox().faults.take(operation)
+        if fault and fault.kind == "lost_before":
+            sandbox().ledger.run("DELETE FROM requests WHERE number = ?", number)
+            cut_connection(request.environ)
+            return Response(status=503)
         answer = _perform(perform, fault)
     except TossError as refusal:
         answer = refusal.response()
