@@ -12,7 +12,9 @@ from sandbox import (
     control,
     idempotency,
     payment_calls,
+    payment_window,
     receipt,
+    settlement_calls,
     transaction_calls,
     window,
 )
@@ -28,9 +30,11 @@ _PARTS = (
     cash_receipt_calls,
     charge_calls,
     payment_calls,
+    settlement_calls,
     transaction_calls,
     api,
     window,
+    payment_window,
     receipt,
     control,
 )

@@ -10,7 +10,9 @@ from sandbox.state import sandbox
 def tell_payment_changed(payment_key: str) -> None:
     """Tell the shop how a payment stands now."""
     ledger = sandbox().ledger
-    payment = ledger.one("SELECT * FROM payments WHERE payment_key = ?", payment_key)
+    payment = ledger.one("SELECT * FROM payments WHERE payment_key = ?", payment_key) or ledger.one(
+        "SELECT * FROM unauthenticated WHERE payment_key = ?", payment_key
+    )
     assert payment is not None
     cancels = ledger.all("SELECT * FROM cancels WHERE payment_key = ? ORDER BY rowid", payment_key)
     sandbox().webhooks.tell("PAYMENT_STATUS_CHANGED", objects.payment(payment, cancels))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Card:
     """A card, account or wallet, and what happens to whoever uses it.
 
-    `way` is how the SDK is asked for it: CARD, TRANSFER, TOSSPAY or NAVERPAY.
+    `way` is how the SDK is asked for it: CARD, TRANSFER, TOSSPAY or NAVERPAY to register it,
+    FOREIGN or DOMESTIC to pay once, NONE for nothing chosen yet. `country` is where it was issued.
     """
 
     value: str
@@ -27,16 +28,54 @@ class Card:
     loses_issue_answer: bool = False
     loses_charge_answer: bool = False
     way: str = "CARD"
+    pays_by_wallet: bool = False
+    country: str = "KR"
 
     @property
     def is_wallet(self) -> bool:
         """Test whether this is an easy-pay wallet."""
-        return self.way in ("TOSSPAY", "NAVERPAY")
+        return self.way in ("TOSSPAY", "NAVERPAY") or self.pays_by_wallet
+
+    @property
+    def is_card(self) -> bool:
+        """Test whether this is a card, in whatever window it is used."""
+        return self.way not in ("TRANSFER", "NONE") and not self.is_wallet
 
     @property
     def acquirer(self) -> str:
         """Return the code of the company that settles what was paid with this card."""
         return self.acquirer_code or self.issuer_code
+
+
+def _foreign(
+    value: str,
+    label: str,
+    issuer_code: str,
+    company: str,
+    outcome: str,
+    *,
+    country: str = "US",
+    at_confirm: str | None = None,
+    in_window: str | None = None,
+    is_slow: bool = False,
+    loses_answer: bool = False,
+) -> Card:
+    return Card(
+        value,
+        label,
+        outcome,
+        issuer_code,
+        company,
+        f"{4000 + sum(value.encode())}0012****{len(value):02}1*",
+        card_type="미확인",
+        owner_type="미확인",
+        refused_at_charge=at_confirm,
+        fail_code=in_window,
+        is_slow=is_slow,
+        loses_charge_answer=loses_answer,
+        way="FOREIGN",
+        country=country,
+    )
 
 
 ALL = (
@@ -196,6 +235,38 @@ ALL = (
     ),
     Card("tosspay", "토스페이", "잘 되는 토스페이", "", "토스페이", "", way="TOSSPAY"),
     Card("naverpay", "네이버페이", "잘 되는 네이버페이", "", "네이버페이", "", way="NAVERPAY"),
+    _foreign("visa", "Visa", "4V", "비자", "works", country="US"),
+    _foreign("mastercard", "Mastercard", "4M", "마스터", "works", country="SG"),
+    _foreign("jcb", "JCB", "4J", "JCB", "works", country="JP"),
+    _foreign(
+        "foreign-no-funds", "Visa", "4V", "비자", "no_funds", at_confirm="REJECT_CARD_PAYMENT"
+    ),
+    _foreign("foreign-refused", "JCB", "4J", "JCB", "refused", at_confirm="REJECT_CARD_COMPANY"),
+    _foreign(
+        "foreign-reject", "Mastercard", "4M", "마스터", "rejected", in_window="REJECT_CARD_COMPANY"
+    ),
+    _foreign("foreign-abort", "Visa", "4V", "비자", "aborted", in_window="PAY_PROCESS_ABORTED"),
+    _foreign("foreign-slow", "Mastercard", "4M", "마스터", "slow", is_slow=True),
+    _foreign("foreign-lost", "Visa", "4V", "비자", "lost", loses_answer=True),
+    _foreign(
+        "foreign-error",
+        "Mastercard",
+        "4M",
+        "마스터",
+        "error",
+        at_confirm="FAILED_INTERNAL_SYSTEM_PROCESSING",
+    ),
+    Card("domestic", "하나카드", "works", "21", "하나", "94100012****789*", way="DOMESTIC"),
+    Card(
+        "domestic-wallet",
+        "토스페이",
+        "works",
+        "",
+        "토스페이",
+        "",
+        way="DOMESTIC",
+        pays_by_wallet=True,
+    ),
 )
 
 BY_VALUE = {card.value: card for card in ALL}

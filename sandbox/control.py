@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from flask import Blueprint, Response, abort, jsonify, request
 
-from sandbox import back_office
+from sandbox import back_office, unpaid
 from sandbox.clock import KOREA, written
 from sandbox.faults import Fault
 from sandbox.payment_calls import write_cancel
@@ -40,7 +40,7 @@ def replace_faults() -> Response:
 
 @blueprint.put("/clock")
 def set_clock() -> Response:
-    """Set the time, or let it be real again."""
+    """Set the time, or let it be real again; what waited too long by then is over."""
     try:
         given = request.get_json()["now"]
         moment = datetime.fromisoformat(given) if given else None
@@ -49,6 +49,7 @@ def set_clock() -> Response:
     if moment and moment.tzinfo is None:
         moment = moment.replace(tzinfo=KOREA)
     sandbox().clock.set(moment)
+    unpaid.end_all_over()
     return show_clock()
 
 

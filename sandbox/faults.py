@@ -17,10 +17,11 @@ OPERATIONS = (
     "delete",
     "confirm",
     "transactions",
+    "settlements",
     "receipt",
     "any",
 )
-KINDS = ("hang", "lost", "status", "code", "mismatch", "garbage")
+KINDS = ("hang", "lost", "lost_before", "status", "code", "mismatch", "garbage")
 
 
 @dataclass

@@ -26,7 +26,9 @@ BUILT_IN = (
     KeyPair(
         "test_ck_dalbit0sandbox0billing0key", "test_sk_dalbit0sandbox0billing0key", "bill_dalbit"
     ),
-    KeyPair("test_ck_dalbit0sandbox0pass0key", "test_sk_dalbit0sandbox0pass0key", "pass_dalbit"),
+    KeyPair(
+        "test_ck_dalbit0sandbox0pass0key00", "test_sk_dalbit0sandbox0pass0key00", "pass_dalbit"
+    ),
 )
 
 

@@ -17,6 +17,7 @@ _TABLES = (
     "payments",
     "billing_keys",
     "windows",
+    "payment_windows",
 )
 
 

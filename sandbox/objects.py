@@ -1,16 +1,20 @@
 """Write Toss's objects in the shape of the API version in use."""
 
 import sqlite3
+from datetime import datetime
 
 from flask import request
 
 from sandbox.cards import BY_VALUE, Card
+from sandbox.errors import CODES
+from sandbox.settling import fee_of, paid_out_on
 from sandbox.state import sandbox
 from sandbox.won import vat_of
 
 Row = sqlite3.Row
 Shape = dict[str, object]
 
+_NO_CARD = Card("", "", "", "", "", "", way="NONE")
 _NUMERIC_CARD_CODES_SINCE = "2022-11-16"
 _NO_TOP_LEVEL_CARD_SINCE = "2024-06-01"
 
@@ -43,23 +47,26 @@ def billing(row: Row) -> Shape:
 
 
 def payment(row: Row, cancels: list[Row]) -> Shape:
-    """Return the Payment object; every cancel has shrunk its sums, save the total."""
-    card = BY_VALUE[row["card"]]
+    """Return the Payment object; every cancel has shrunk its sums, save the total.
+
+    One that was not authenticated has no card yet.
+    """
+    card = BY_VALUE.get(row["card"], _NO_CARD)
     tax_free, exemption = row["tax_free_amount"], row["tax_exemption_amount"]
     vat = vat_of(row["balance_amount"], tax_free, exemption)
     shape = {
         "mId": row["merchant_id"],
-        "lastTransactionKey": row["last_transaction_key"],
+        "lastTransactionKey": row["last_transaction_key"] or None,
         "paymentKey": row["payment_key"],
         "orderId": row["order_id"],
         "orderName": row["order_name"],
         "taxExemptionAmount": exemption,
         "status": row["status"],
         "requestedAt": row["requested_at"],
-        "approvedAt": row["approved_at"],
+        "approvedAt": row["approved_at"] or None,
         "useEscrow": False,
         "cultureExpense": False,
-        "card": _card_of(row) if card.way == "CARD" else None,
+        "card": _card_of(row) if card.is_card else None,
         "virtualAccount": None,
         "transfer": _transfer(card) if card.way == "TRANSFER" else None,
         "mobilePhone": None,
@@ -71,10 +78,10 @@ def payment(row: Row, cancels: list[Row]) -> Shape:
         "secret": row["secret"],
         "type": row["type"],
         "easyPay": _easy_pay(card, row) if card.is_wallet else None,
-        "country": "KR",
-        "failure": None,
+        "country": card.country,
+        "failure": _failure(row) if row["status"] == "ABORTED" else None,
         "isPartialCancelable": exemption == 0,
-        "receipt": {"url": _receipt_url(row)},
+        "receipt": {"url": _receipt_url(row)} if row["approved_at"] else None,
         "checkout": {"url": f"{request.host_url}v1/payments/{row['payment_key']}/checkout"},
         "currency": "KRW",
         "totalAmount": row["total_amount"],
@@ -82,7 +89,7 @@ def payment(row: Row, cancels: list[Row]) -> Shape:
         "suppliedAmount": row["balance_amount"] - vat - tax_free - exemption,
         "vat": vat,
         "taxFreeAmount": tax_free,
-        "method": _method(card),
+        "method": None if card is _NO_CARD else _method(card),
         "version": sandbox().api_version,
         "metadata": None,
     }
@@ -109,6 +116,43 @@ def transaction(row: Row) -> Shape:
     }
 
 
+def settlement(row: Row) -> Shape:
+    """Return the Settlement object of one approval or one cancel, which is below zero."""
+    card = BY_VALUE[row["card"]]
+    is_cancel = row["cancel_amount"] is not None
+    sign = -1 if is_cancel else 1
+    fee = fee_of(row["amount"], card.way)
+    sold_on = datetime.fromisoformat(row["transaction_at"]).date()
+    shape = {
+        "mId": row["merchant_id"],
+        "paymentKey": row["payment_key"],
+        "transactionKey": row["transaction_key"],
+        "orderId": row["order_id"],
+        "currency": "KRW",
+        "method": _method(card),
+        "fees": [{"type": "BASE", "fee": sign * fee.whole}],
+        "approvedAt": row["approved_at"],
+        "soldDate": sold_on.isoformat(),
+        "paidOutDate": paid_out_on(sold_on).isoformat(),
+        "card": _card_of(row) if card.is_card else None,
+        "virtualAccount": None,
+        "transfer": _transfer(card) if card.way == "TRANSFER" else None,
+        "mobilePhone": None,
+        "giftCertificate": None,
+        "easyPay": _easy_pay(card, row) if card.is_wallet else None,
+        "cancel": _cancel(row) if is_cancel else None,
+        "amount": sign * row["amount"],
+        "interestFee": 0,
+        "fee": sign * fee.whole,
+        "supplyAmount": sign * fee.supply,
+        "vat": sign * fee.vat,
+        "payOutAmount": sign * (row["amount"] - fee.whole),
+    }
+    if _is_old_generation():
+        del shape["fees"]
+    return shape
+
+
 def _method(card: Card) -> str:
     if card.is_wallet:
         return "간편결제"
@@ -131,7 +175,7 @@ def _card_of(row: Row) -> Shape:
         "installmentPlanMonths": row["installment_months"],
         "isInterestFree": False,
         "interestPayer": None,
-        "approveNo": "00000000",
+        "approveNo": "00000000" if row["approved_at"] else None,
         "useCardPoint": False,
         "cardType": card.card_type,
         "ownerType": card.owner_type,
@@ -141,6 +185,14 @@ def _card_of(row: Row) -> Shape:
     if _is_old_generation():
         shape["receiptUrl"] = _receipt_url(row)
     return shape
+
+
+def _failure(row: Row) -> Shape:
+    window = sandbox().ledger.one(
+        "SELECT fail_code FROM payment_windows WHERE payment_key = ?", row["payment_key"]
+    )
+    assert window is not None
+    return {"code": window["fail_code"], "message": CODES[window["fail_code"]][1]}
 
 
 def _cancel(row: Row) -> Shape:

@@ -1,14 +1,16 @@
-"""The calls about payments: look-up, cancel, confirm."""
+"""The calls about payments: look-up, cancel, confirm. One that nobody confirmed is one too."""
 
 import secrets
 import sqlite3
+import time
 
 from flask import Blueprint, Response, jsonify
 
-from sandbox import back_office, objects
-from sandbox.api import body, call, merchant
+from sandbox import back_office, objects, unpaid
+from sandbox.api import body, call, lose_answer, merchant
+from sandbox.cards import BY_VALUE
 from sandbox.clock import written
-from sandbox.errors import TossError
+from sandbox.errors import CODES, TossError
 from sandbox.fields import Fields, optional_won, text, whole_number
 from sandbox.state import sandbox
 
@@ -41,27 +43,72 @@ def cancel(payment_key: str) -> Response:
 
 @call(blueprint, "confirm", "POST", "/payments/confirm")
 def confirm() -> Response:
-    """Refuse to confirm: there is no window for one-time payments here."""
+    """Take the money of a payment that was authenticated at most ten minutes ago."""
     fields = body()
     payment_key = text(fields, "paymentKey", longest=200)
-    text(fields, "orderId", shortest=6, longest=64, otherwise="INVALID_ORDER_ID")
-    whole_number(fields, "amount")
-    known = sandbox().ledger.one(
-        "SELECT merchant_id FROM payments WHERE payment_key = ?", payment_key
-    )
-    if known is None:
+    order_id = text(fields, "orderId", shortest=6, longest=64, otherwise="INVALID_ORDER_ID")
+    amount = whole_number(fields, "amount")
+    card = BY_VALUE[_session(payment_key, order_id, amount)["card"]]
+    if card.is_slow:
+        time.sleep(sandbox().slow_seconds)
+    with sandbox().ledger.transaction():
+        _session(payment_key, order_id, amount)
+        code = card.refused_at_charge
+        if code is None:
+            _approve(payment_key, amount)
+        elif CODES[code][0] < 500:
+            unpaid.end(payment_key, "ABORTED", code)
+    if code is not None:
+        raise TossError(code)
+    if card.loses_charge_answer:
+        lose_answer()
+    return _answer_with(_payment("payment_key", payment_key))
+
+
+def _session(payment_key: str, order_id: str, amount: int) -> sqlite3.Row:
+    """Return the payment to confirm, if it is this order's, of this amount, and young enough.
+
+    :raises TossError: when it is not; nothing moves.
+    """
+    row = sandbox().ledger.one("SELECT * FROM payments WHERE payment_key = ?", payment_key)
+    if row is None:
         raise TossError("NOT_FOUND_PAYMENT_SESSION")
-    if known["merchant_id"] != merchant().merchant_id:
+    if row["merchant_id"] != merchant().merchant_id:
         raise TossError("INVALID_API_KEY")
-    raise TossError("ALREADY_PROCESSED_PAYMENT")
+    if row["approved_at"]:
+        raise TossError("ALREADY_PROCESSED_PAYMENT")
+    if unpaid.end_if_over(row) or row["status"] != "IN_PROGRESS":
+        raise TossError("NOT_FOUND_PAYMENT_SESSION")
+    if (row["order_id"], row["total_amount"]) != (order_id, amount):
+        raise TossError("FORBIDDEN_REQUEST")
+    return row
+
+
+def _approve(payment_key: str, amount: int) -> None:
+    ledger, now = sandbox().ledger, written(sandbox().clock.now())
+    transaction_key = f"txrd_a01{secrets.token_hex(12)}"
+    ledger.run("UPDATE payment_windows SET status = 'DONE' WHERE payment_key = ?", payment_key)
+    ledger.run(
+        """UPDATE payments SET status = 'DONE', approved_at = ?, last_transaction_key = ?
+           WHERE payment_key = ?""",
+        now,
+        transaction_key,
+        payment_key,
+    )
+    ledger.add(
+        "transactions",
+        transaction_key=transaction_key,
+        merchant_id=merchant().merchant_id,
+        payment_key=payment_key,
+        status="DONE",
+        amount=amount,
+        transaction_at=now,
+    )
+    back_office.tell_payment_changed(payment_key)
 
 
 def _payment(column: str, value: str) -> sqlite3.Row:
-    row = sandbox().ledger.one(
-        f"SELECT * FROM payments WHERE {column} = ? AND merchant_id = ?",
-        value,
-        merchant().merchant_id,
-    )
+    row = unpaid.find(column, value, merchant().merchant_id)
     if row is None:
         raise TossError("NOT_FOUND_PAYMENT")
     return row
@@ -75,6 +122,8 @@ def _answer_with(payment: sqlite3.Row) -> Response:
 
 
 def _refuse_settled(payment: sqlite3.Row, fields: Fields) -> None:
+    if not payment["approved_at"]:
+        raise TossError("NOT_CANCELABLE_PAYMENT")
     if payment["status"] == "CANCELED":
         raise TossError("ALREADY_CANCELED_PAYMENT")
     if payment["balance_amount"] == 0:

@@ -22,6 +22,44 @@ CREATE TABLE IF NOT EXISTS windows (
     auth_key_used_at TEXT
 );
 
+-- A window to pay once. What is authenticated in it may be confirmed for ten minutes; from then on
+-- its payment stands in payments too.
+CREATE TABLE IF NOT EXISTS payment_windows (
+    id TEXT PRIMARY KEY,
+    merchant_id TEXT NOT NULL,
+    customer_key TEXT NOT NULL,
+    customer_name TEXT,
+    customer_email TEXT,
+    order_id TEXT NOT NULL,
+    order_name TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    tax_free_amount INTEGER NOT NULL,
+    success_url TEXT NOT NULL,
+    fail_url TEXT NOT NULL,
+    page_origin TEXT NOT NULL,
+    framed INTEGER NOT NULL,
+    way TEXT NOT NULL,
+    language TEXT NOT NULL,
+    shows_estimate INTEGER NOT NULL,
+    opened_at TEXT NOT NULL,
+    payment_key TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL DEFAULT 'READY',
+    fail_code TEXT,
+    leads_to TEXT,
+    authenticated_at TEXT
+);
+
+CREATE INDEX IF NOT EXISTS payment_windows_by_order ON payment_windows (merchant_id, order_id);
+
+-- What was asked for in a window and not authenticated, with the columns of payments.
+CREATE VIEW IF NOT EXISTS unauthenticated AS
+SELECT rowid AS number, payment_key, merchant_id, 'NORMAL' AS type, order_id, order_name,
+       customer_key, customer_name, customer_email, '' AS card, status, amount AS total_amount,
+       amount AS balance_amount, tax_free_amount, 0 AS tax_exemption_amount,
+       0 AS installment_months, '' AS last_transaction_key, NULL AS secret,
+       opened_at AS requested_at, '' AS approved_at
+FROM payment_windows WHERE authenticated_at IS NULL;
+
 CREATE TABLE IF NOT EXISTS billing_keys (
     billing_key TEXT PRIMARY KEY,
     merchant_id TEXT NOT NULL,
@@ -33,6 +71,7 @@ CREATE TABLE IF NOT EXISTS billing_keys (
     deleted_at TEXT
 );
 
+-- A payment that was authenticated and not confirmed has no approval yet: '' in its place.
 CREATE TABLE IF NOT EXISTS payments (
     payment_key TEXT PRIMARY KEY,
     merchant_id TEXT NOT NULL,

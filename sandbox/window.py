@@ -48,12 +48,12 @@ def script() -> Response:
 def open_window() -> Response:
     """Open a card window for the shop's page that asks, and say where it is."""
     if request.method == "OPTIONS":
-        return _readable_anywhere(Response(status=204))
+        return readable_anywhere(Response(status=204))
     try:
         window_id = _open(read_body(request.get_data(), request.content_type))
     except TossError as refusal:
-        return _readable_anywhere(refusal.response())
-    return _readable_anywhere(jsonify(path=f"/window/billing/{window_id}"))
+        return readable_anywhere(refusal.response())
+    return readable_anywhere(jsonify(path=f"/window/billing/{window_id}"))
 
 
 @blueprint.get("/window/billing/<window_id>")
@@ -75,7 +75,7 @@ def register(window_id: str) -> AnyResponse:
     if card.is_foreign:
         sandbox().ledger.run("UPDATE windows SET foreign_card_tried = 1 WHERE id = ?", window_id)
         return _page(_window(window_id), {"card": _FOREIGN_CARD})
-    return _leave(window, _finish(window, card))
+    return leave(window, _finish(window, card))
 
 
 @blueprint.post("/window/billing/<window_id>/close")
@@ -83,7 +83,7 @@ def close(window_id: str) -> AnyResponse:
     """Give up, and go back to the shop's page for failures."""
     window = _window(window_id)
     code = "REJECT_CARD_COMPANY" if window["foreign_card_tried"] else "PAY_PROCESS_CANCELED"
-    return _leave(window, _end(window, _failure(window, code)))
+    return leave(window, _end(window, failure_address(window, code)))
 
 
 def _open(fields: Fields) -> str:
@@ -103,8 +103,8 @@ def _open(fields: Fields) -> str:
         customer_email=optional_text(
             fields, "customerEmail", longest=100, otherwise="INVALID_EMAIL"
         ),
-        success_url=_address(fields, "successUrl"),
-        fail_url=_address(fields, "failUrl"),
+        success_url=address_in(fields, "successUrl"),
+        fail_url=address_in(fields, "failUrl"),
         page_origin=request.headers.get("Origin", ""),
         framed=fields.get("windowTarget") == "iframe",
         way=_way(fields),
@@ -124,14 +124,19 @@ def _way(fields: Fields) -> str:
     return wallet
 
 
-def _address(fields: Fields, name: str) -> str:
+def address_in(fields: Fields, name: str) -> str:
+    """Return a web address that must be there.
+
+    :raises TossError: when it is none
+    """
     address = text(fields, name, longest=2000)
     if urlsplit(address).scheme not in ("http", "https"):
         raise TossError("INVALID_REQUEST")
     return address
 
 
-def _readable_anywhere(answer: Response) -> Response:
+def readable_anywhere(answer: Response) -> Response:
+    """Let the script of every page read an answer."""
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.headers["Access-Control-Allow-Headers"] = "Content-Type"
     return answer
@@ -154,7 +159,7 @@ def _page(window: sqlite3.Row, mistakes: dict[str, str] | None = None) -> Respon
         mistakes=mistakes or {},
         is_over=bool(window["leads_to"]) or _is_expired(window),
     )
-    return _guarded(make_response(page, 400 if mistakes else 200), window)
+    return guarded(make_response(page, 400 if mistakes else 200), window)
 
 
 def _mistakes(card: Card | None, identity: str) -> dict[str, str]:
@@ -170,11 +175,11 @@ def _mistakes(card: Card | None, identity: str) -> dict[str, str]:
 
 def _finish(window: sqlite3.Row, card: Card) -> str:
     if _is_expired(window):
-        return _end(window, _failure(window, "PAY_PROCESS_ABORTED"))
+        return _end(window, failure_address(window, "PAY_PROCESS_ABORTED"))
     if card.fail_code:
-        return _end(window, _failure(window, card.fail_code))
+        return _end(window, failure_address(window, card.fail_code))
     auth_key = f"bln_{secrets.token_urlsafe(32)}"
-    address = _with_query(
+    address = with_query(
         window["success_url"], customerKey=window["customer_key"], authKey=auth_key
     )
     return _end(window, address, card=card.value, auth_key=auth_key)
@@ -197,24 +202,28 @@ def _end(
         return str(_window(window["id"])["leads_to"])
 
 
-def _failure(window: sqlite3.Row, code: str) -> str:
-    return _with_query(window["fail_url"], code=code, message=CODES[code][1])
+def failure_address(window: sqlite3.Row, code: str) -> str:
+    """Return where a window leads that came to nothing."""
+    return with_query(window["fail_url"], code=code, message=CODES[code][1])
 
 
-def _with_query(address: str, **added: str) -> str:
+def with_query(address: str, **added: str) -> str:
+    """Return an address with more in its query."""
     parts = urlsplit(address)
     query = [*parse_qsl(parts.query, keep_blank_values=True), *added.items()]
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def _leave(window: sqlite3.Row, address: str) -> AnyResponse:
+def leave(window: sqlite3.Row, address: str) -> AnyResponse:
+    """Go back to the shop, out of the frame too."""
     if not window["framed"]:
         return redirect(address, 303)
     page = render_template("leaving.html", window=window, address=address)
-    return _guarded(make_response(page), window)
+    return guarded(make_response(page), window)
 
 
-def _guarded(answer: Response, window: sqlite3.Row) -> Response:
+def guarded(answer: Response, window: sqlite3.Row) -> Response:
+    """Let only the shop's page frame a window."""
     ancestor = window["page_origin"] if window["framed"] and window["page_origin"] else "'none'"
     answer.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; frame-ancestors {ancestor}"

@@ -74,6 +74,39 @@ class Shop:
         body = {name: value for name, value in (body | changes).items() if value is not None}
         return self.ask("POST", f"/v1/billing/{billing_key}", body, headers)
 
+    def open_payment_window(self, **changes: object) -> str:
+        """Open a window to pay 5,900 won once, as the SDK does, and return its path."""
+        asked = {
+            "clientKey": self.pair.client_key,
+            "customerKey": CUSTOMER_KEY,
+            "orderId": "pass-order-1",
+            "orderName": "1개월 이용권",
+            "amount": 5900,
+            "successUrl": "http://shop.example/passes/success",
+            "failUrl": "http://shop.example/passes/fail?order=1",
+            "windowTarget": "self",
+            "useInternationalCardOnly": True,
+        }
+        answer: Any = self.client.post(
+            "/window/payment", json=asked | changes, headers={"Origin": "http://shop.example"}
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json["path"])
+
+    def authenticate(self, card: str = "visa", **changes: object) -> dict[str, str]:
+        """Pay in the window with a card, and return what the browser brings back."""
+        answer = self.client.post(self.open_payment_window(**changes), data={"card": card})
+        return query_of(answer.location)
+
+    def confirm(self, brought: dict[str, str], **changes: object) -> Any:
+        """Confirm what the browser brought back."""
+        body: dict[str, object] = {
+            "paymentKey": brought["paymentKey"],
+            "orderId": brought["orderId"],
+            "amount": int(brought["amount"]),
+        }
+        return self.ask("POST", "/v1/payments/confirm", body | changes)
+
     def cancel(self, payment_key: str, **fields: object) -> Any:
         """Cancel a payment."""
         body = {"cancelReason": "구독 해지", **fields}
