@@ -84,10 +84,12 @@ class Connection:
         method: str,
         path: str,
         *,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request and return its answer, whatever its status.
+
+        A mapping is sent as JSON, bytes as they are: `headers` then say what they are.
 
         :raises NoAnswer: when none came in time, or none that could be read.
         """
@@ -107,17 +109,18 @@ class Connection:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | bytes | None,
         headers: Mapping[str, str] | None,
     ) -> Answer | str:
         sent = dict(headers or {})
-        if body is not None:
+        if isinstance(body, Mapping):
             sent["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
         try:
             with self._session.request(
                 method,
                 self.base_url + path,
-                data=None if body is None else json.dumps(body).encode(),
+                data=body,
                 headers=sent,
                 timeout=self._timeouts,
                 allow_redirects=False,

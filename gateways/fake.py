@@ -2,6 +2,7 @@
 
     gateway = FakeGateway()
     auth_key = gateway.register(customer_key)                     # the customer in the card window
+    payment_key = gateway.authenticate(order_id, 5900)            # the same, in that to pay once
     gateway.fail_next("charge", CardDeclined("REJECT_CARD_PAYMENT"))
     gateway.lose_next("charge")            # executed, but the answer never arrives
     gateway.lose_before("charge")          # never executed, and nobody knows
@@ -17,7 +18,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from gateways import checks
@@ -38,8 +39,12 @@ from gateways.payment import (
     PaymentAnswer,
     PaymentGatewayError,
     RequestRejected,
+    SessionEnded,
+    Settlement,
+    SettlementDay,
     Transaction,
 )
+from rules.periods import seoul_date
 from rules.won import vat_included
 
 CARD = Card(
@@ -50,7 +55,13 @@ CARD = Card(
     owner_type="개인",
 )
 
+CONFIRM_WITHIN = timedelta(minutes=10)
+"""How long an authenticated payment waits for its confirmation (Toss contract, section 9)."""
+
+_WINDOW_OPEN_FOR = timedelta(minutes=30)
 _LEAST_WON = 100
+_FEE_PERCENT = 3
+_DAYS_TO_PAY_OUT = 5
 
 
 @dataclass
@@ -75,9 +86,25 @@ class _Registration:
 
 @dataclass
 class _Session:
+    """A window to pay once: open, then authenticated or come to nothing."""
+
+    payment_key: str
     order_id: str
     amount_won: int
     tax_free_won: int
+    opened_at: datetime
+    authenticated_at: datetime | None = None
+    card: Card | None = None
+    is_wallet: bool = False
+    refusal: PaymentGatewayError | None = None
+    failure_code: str | None = None
+
+    def status(self, now: datetime) -> str:
+        if self.failure_code is not None:
+            return "ABORTED"
+        if self.authenticated_at is None:
+            return "READY" if now - self.opened_at <= _WINDOW_OPEN_FOR else "EXPIRED"
+        return "IN_PROGRESS" if now - self.authenticated_at <= CONFIRM_WITHIN else "EXPIRED"
 
 
 @dataclass(frozen=True)
@@ -146,11 +173,37 @@ class FakeGateway:
         self._registrations[auth_key] = _Registration(customer_key, method, card, is_wallet)
         return auth_key
 
-    def authenticate(self, order_id: str, amount_won: int, *, tax_free_won: int = 0) -> str:
-        """Return the payment key of a one-time payment that waits to be confirmed."""
+    def open_window(self, order_id: str, amount_won: int, *, tax_free_won: int = 0) -> str:
+        """Return the payment key of a window to pay once in which nothing was done yet."""
         payment_key = f"fake_{secrets.token_hex(10)}"
-        self._sessions[payment_key] = _Session(order_id, amount_won, tax_free_won)
+        self._sessions[payment_key] = _Session(
+            payment_key, order_id, amount_won, tax_free_won, opened_at=self.now
+        )
         return payment_key
+
+    def authenticate(
+        self,
+        order_id: str,
+        amount_won: int,
+        *,
+        tax_free_won: int = 0,
+        card: Card | None = CARD,
+        is_wallet: bool = False,
+        refusal: PaymentGatewayError | None = None,
+    ) -> str:
+        """Return the payment key of a one-time payment that waits to be confirmed until then.
+
+        With a `refusal` the card company refuses it at its confirmation.
+        """
+        payment_key = self.open_window(order_id, amount_won, tax_free_won=tax_free_won)
+        session = self._sessions[payment_key]
+        session.card, session.is_wallet, session.refusal = card, is_wallet, refusal
+        session.authenticated_at = self.now
+        return payment_key
+
+    def abort_window(self, payment_key: str, code: str = "PAY_PROCESS_ABORTED") -> None:
+        """Let an open window come to nothing; the browser brings this code to the fail URL."""
+        self._sessions[payment_key].failure_code = code
 
     def fail_next(self, operation: Operation, error: PaymentGatewayError) -> None:
         """Answer the next call of `operation` with `error`; nothing is executed."""
@@ -190,11 +243,13 @@ class FakeGateway:
 
     def find_payment(self, payment_key: str) -> PaymentAnswer | None:
         checks.check_payment_key(payment_key)
-        return self._call("find_payment", payment_key, lambda: self._payments.get(payment_key))
+        return self._call("find_payment", payment_key, lambda: self._known(payment_key))
 
     def find_order(self, order_id: str) -> PaymentAnswer | None:
         checks.check_order_id(order_id)
-        return self._call("find_order", order_id, lambda: self._of_order(order_id))
+        return self._call(
+            "find_order", order_id, lambda: self._of_order(order_id) or self._waiting(order_id)
+        )
 
     def delete_billing_key(self, billing_key: str) -> None:
         checks.check_billing_key(billing_key)
@@ -226,6 +281,41 @@ class FakeGateway:
         keys = [line.transaction_key for line in lines]
         first = keys.index(after) + 1 if after else 0
         return tuple(lines[first : first + limit])
+
+    def settlements(
+        self, start_on: date, end_on: date, *, by: SettlementDay, page: int, limit: int
+    ) -> tuple[Settlement, ...]:
+        return self._call(
+            "settlements",
+            (start_on, end_on, by, page),
+            lambda: self._settled(start_on, end_on, by)[(page - 1) * limit : page * limit],
+        )
+
+    def _settled(self, start_on: date, end_on: date, by: SettlementDay) -> tuple[Settlement, ...]:
+        """Return what is settled of these days: each line on the day after it at the earliest."""
+        lines = (self._settlement(line) for line in self._lines())
+        return tuple(
+            line
+            for line in lines
+            if start_on <= (line.sold_on if by == "sold" else line.paid_out_on) <= end_on
+            and line.sold_on < seoul_date(self.now)
+        )
+
+    def _settlement(self, line: Transaction) -> Settlement:
+        sign = -1 if line.is_cancel else 1
+        fee_won = line.amount_won * _FEE_PERCENT // 100
+        return Settlement(
+            transaction_key=line.transaction_key,
+            payment_key=line.payment_key,
+            order_id=line.order_id,
+            m_id=self.m_id,
+            amount_won=sign * line.amount_won,
+            fee_won=sign * fee_won,
+            fee_vat_won=sign * vat_included(fee_won),
+            pay_out_won=sign * (line.amount_won - fee_won),
+            sold_on=seoul_date(line.at),
+            paid_out_on=seoul_date(line.at) + timedelta(days=_DAYS_TO_PAY_OUT),
+        )
 
     def _lines(self) -> list[Transaction]:
         lines = []
@@ -291,7 +381,7 @@ class FakeGateway:
     def _issue(self, request: IssueRequest) -> IssuedBillingKey:
         registration = self._registrations.get(request.auth_key)
         if registration is None or registration.customer_key != request.customer_key:
-            raise BillingKeyRejected(
+            raise SessionEnded(
                 "NOT_FOUND_BILLING", "존재하지 않는 빌링 정보입니다.", http_status=404
             )
         del self._registrations[request.auth_key]
@@ -344,19 +434,52 @@ class FakeGateway:
         if request.payment_key in self._payments:
             raise AlreadyRequested("ALREADY_PROCESSED_PAYMENT", http_status=400)
         session = self._sessions.get(request.payment_key)
-        if session is None:
-            raise BillingKeyRejected("NOT_FOUND_PAYMENT_SESSION", http_status=404)
+        if session is None or session.status(self.now) != "IN_PROGRESS":
+            raise SessionEnded("NOT_FOUND_PAYMENT_SESSION", http_status=404)
         if (session.order_id, session.amount_won) != (request.order_id, request.amount_won):
             raise RequestRejected("FORBIDDEN_REQUEST", http_status=403)
+        if self._of_order(session.order_id):
+            raise AlreadyRequested("DUPLICATED_ORDER_ID", http_status=400)
+        if session.refusal is not None:
+            session.failure_code = session.refusal.code
+            raise session.refusal
         del self._sessions[request.payment_key]
+        return self._stored(self._paid_once(session))
+
+    def _paid_once(self, session: _Session) -> PaymentAnswer:
         paid = self._paid(
-            request.payment_key,
+            session.payment_key,
             type="NORMAL",
             order_id=session.order_id,
             amount_won=session.amount_won,
             tax_free_won=session.tax_free_won,
         )
-        return self._stored(paid)
+        method, card = ("간편결제", None) if session.is_wallet else ("카드", session.card)
+        return replace(paid, method=method, card=card)
+
+    def _known(self, payment_key: str) -> PaymentAnswer | None:
+        if payment_key in self._sessions:
+            return self._unpaid(self._sessions[payment_key])
+        return self._payments.get(payment_key)
+
+    def _waiting(self, order_id: str) -> PaymentAnswer | None:
+        """Return how the latest unpaid window of an order stands, an authenticated one first."""
+        windows = [one for one in self._sessions.values() if one.order_id == order_id]
+        windows.sort(key=lambda one: one.authenticated_at is not None)
+        return self._unpaid(windows[-1]) if windows else None
+
+    def _unpaid(self, session: _Session) -> PaymentAnswer:
+        asked_for = self._paid_once(session)
+        return replace(
+            asked_for,
+            status=session.status(self.now),
+            method=asked_for.method if session.authenticated_at else None,
+            approved_at=None,
+            approve_no=None,
+            receipt_url=None,
+            last_transaction_key=None,
+            failure_code=session.failure_code,
+        )
 
     def _cancel(self, request: CancelRequest) -> PaymentAnswer:
         payment = self._payments.get(request.payment_key)

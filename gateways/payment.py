@@ -5,6 +5,7 @@ Every call that moves money answers one question first: did it move?
     PaymentGatewayError(code, message)
     ├── CardDeclined         no; the same card may work on another day
     ├── BillingKeyRejected   no; this card, key or registration never will
+    │   └── SessionEnded         what was done in the window counts no more: a new start
     ├── RequestRejected      no; our mistake, our keys or our contract
     └── OutcomeUnknown       perhaps: a timeout, a 5xx, a broken or unclear answer
         └── AlreadyRequested     the gateway knows this order or request already: look it up
@@ -13,7 +14,7 @@ Amounts are whole won, VAT included. Instants are aware UTC datetimes.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, Protocol
 
 Operation = Literal[
@@ -25,10 +26,14 @@ Operation = Literal[
     "find_order",
     "delete_billing_key",
     "transactions",
+    "settlements",
     "issue_cash_receipt",
     "cancel_cash_receipt",
 ]
 """The name of a call: that of its method."""
+
+SettlementDay = Literal["sold", "paid_out"]
+"""Which day of a settlement a question is about: that of the sale, or that of the pay-out."""
 
 
 class PaymentGatewayError(Exception):
@@ -59,6 +64,13 @@ class CardDeclined(PaymentGatewayError):
 
 class BillingKeyRejected(PaymentGatewayError):
     """Money did not move; this card, billing key or registration will not do."""
+
+
+class SessionEnded(BillingKeyRejected):
+    """Money did not move; what the customer did in the window is used, too old, or was given up.
+
+    Nothing is said of the card: the same one may do in a new window.
+    """
 
 
 class RequestRejected(PaymentGatewayError):
@@ -265,6 +277,11 @@ class PaymentAnswer:
         """Test whether the gateway says for certain that no money moved."""
         return self.status in ("ABORTED", "EXPIRED")
 
+    @property
+    def held_won(self) -> int:
+        """Return what the gateway holds of it now: what moved, without what went back."""
+        return self.balance_won if self.status in ("DONE", "PARTIAL_CANCELED") else 0
+
     def differences(
         self, *, order_id: str, amount_won: int, tax_free_won: int, type: str, method: str | None
     ) -> tuple[str, ...]:
@@ -310,6 +327,31 @@ class Transaction:
         return self.status in ("CANCELED", "PARTIAL_CANCELED")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """One line of what the gateway pays out: a sale, or what went back of one, all below zero.
+
+    `fee_won` includes its VAT, `fee_vat_won`. The days are Korean: by `sold_on` the gateway counts
+    the sale, on `paid_out_on` the money comes, or came.
+    """
+
+    transaction_key: str
+    payment_key: str
+    order_id: str
+    m_id: str
+    amount_won: int
+    fee_won: int
+    fee_vat_won: int
+    pay_out_won: int
+    sold_on: date
+    paid_out_on: date
+
+    @property
+    def is_cancel(self) -> bool:
+        """Test whether this line takes back what a sale brought."""
+        return self.amount_won < 0
+
+
 class PaymentGateway(Protocol):
     """What the shop asks of a payment provider. Every call may take `timeout_seconds`."""
 
@@ -323,7 +365,8 @@ class PaymentGateway(Protocol):
     def issue_billing_key(self, request: IssueRequest) -> IssuedBillingKey:
         """Exchange an auth key for a billing key (Toss contract 3.1); moves no money.
 
-        :raises BillingKeyRejected: the registration is refused, used or too old.
+        :raises SessionEnded: the registration is used, too old, or never was.
+        :raises BillingKeyRejected: the card is refused.
         :raises RequestRejected: our keys or our contract.
         :raises OutcomeUnknown: ask again with the same request.
         """
@@ -342,7 +385,14 @@ class PaymentGateway(Protocol):
         ...
 
     def confirm(self, request: ConfirmRequest) -> PaymentAnswer:
-        """Confirm a one-time payment (Toss contract 3.6); raises as `charge` does."""
+        """Take the money of a one-time payment (Toss contract 3.6); raises as `charge` does.
+
+        The answer is returned as Toss gave it: compare it with `PaymentAnswer.differences` first.
+        A wallet's payment has no card.
+
+        :raises SessionEnded: no money moved by this request; ten minutes have passed, or the
+            window came to nothing. Of a repeat it proves nothing about the first: look it up.
+        """
         ...
 
     def cancel(self, request: CancelRequest) -> PaymentAnswer:
@@ -399,6 +449,18 @@ class PaymentGateway(Protocol):
         """Return a page of what moved from `start` to `end`, oldest first (Toss contract 3.9).
 
         `after` is the transaction key of the last line of the page before.
+
+        :raises RequestRejected: our keys.
+        :raises OutcomeUnknown: no answer could be had; ask later.
+        """
+        ...
+
+    def settlements(
+        self, start_on: date, end_on: date, *, by: SettlementDay, page: int, limit: int
+    ) -> tuple[Settlement, ...]:
+        """Return page `page`, from 1, of the settlements of these days (Toss contract 3.10).
+
+        Both days are whole, and Korean. A page that is not full is the last.
 
         :raises RequestRejected: our keys.
         :raises OutcomeUnknown: no answer could be had; ask later.

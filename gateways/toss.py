@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -26,6 +26,8 @@ from gateways.payment import (
     PaymentAnswer,
     PaymentGatewayError,
     RequestRejected,
+    Settlement,
+    SettlementDay,
     Transaction,
 )
 from gateways.toss_codes import error_for
@@ -35,7 +37,9 @@ logger = logging.getLogger("shop.toss")
 TRACE_HEADER = "x-tosspayments-trace-id"
 
 _Answered = TypeVar("_Answered", IssuedBillingKey, PaymentAnswer, CashReceiptAnswer)
+_Listed = TypeVar("_Listed", Transaction, Settlement)
 _LONGEST_NAME = 100
+_DATE_TYPES: Mapping[SettlementDay, str] = {"sold": "soldDate", "paid_out": "paidOutDate"}
 _KST = timezone(timedelta(hours=9))
 
 
@@ -57,7 +61,7 @@ class TossGateway:
         timeout_seconds: float = 65.0,
         connect_seconds: float = 5.0,
         test_code: str | None = None,
-        pool_size: int = 10,
+        pool_size: int = 64,
         may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         if not re.fullmatch(r"[!-9;-~]+", secret_key):
@@ -199,6 +203,21 @@ class TossGateway:
         assert answer is not None, "no refusal of a list means 'not there'"
         return call.read_list(answer, toss_answers.transactions)
 
+    def settlements(
+        self, start_on: date, end_on: date, *, by: SettlementDay, page: int, limit: int
+    ) -> tuple[Settlement, ...]:
+        call = _Call("settlements", secrets=(self._secret_key,))
+        query = {
+            "startDate": start_on.isoformat(),
+            "endDate": end_on.isoformat(),
+            "dateType": _DATE_TYPES[by],
+            "page": str(page),
+            "size": str(limit),
+        }
+        answer = self._send(call, "GET", f"/v1/settlements?{urlencode(query)}")
+        assert answer is not None, "no refusal of a list means 'not there'"
+        return call.read_list(answer, toss_answers.settlements)
+
     def close(self) -> None:
         """Close the connections that lie idle."""
         self._connection.close()
@@ -302,8 +321,8 @@ class _Call:
         return parsed
 
     def read_list(
-        self, answer: Answer, parse: Callable[[bytes], tuple[Transaction, ...]]
-    ) -> tuple[Transaction, ...]:
+        self, answer: Answer, parse: Callable[[bytes], tuple[_Listed, ...]]
+    ) -> tuple[_Listed, ...]:
         """Return what `parse` makes of a list."""
         try:
             lines = parse(answer.body)

@@ -6,7 +6,7 @@ words, later ones by code. What is not known is passed over; what is missing is 
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,18 +17,20 @@ from gateways.payment import (
     CashReceiptAnswer,
     IssuedBillingKey,
     PaymentAnswer,
+    Settlement,
     Transaction,
 )
+from rules.wording import N_
 
 _KST = timezone(timedelta(hours=9))
 _MOST_WON = 10**12
 _LONGEST = 300
 _KOREAN_METHODS = {
-    "CARD": "카드",
-    "TRANSFER": "계좌이체",
-    "EASY_PAY": "간편결제",
-    "VIRTUAL_ACCOUNT": "가상계좌",
-    "MOBILE_PHONE": "휴대폰",
+    "CARD": N_("카드"),
+    "TRANSFER": N_("계좌이체"),
+    "EASY_PAY": N_("간편결제"),
+    "VIRTUAL_ACCOUNT": N_("가상계좌"),
+    "MOBILE_PHONE": N_("휴대폰"),
 }
 """The request's words for a method, in case an answer ever uses them; Toss answers in Korean."""
 
@@ -139,12 +141,6 @@ def transactions(body: bytes) -> tuple[Transaction, ...]:
 
     :raises Unreadable: naming the field that is missing or of another type.
     """
-    try:
-        lines = json.loads(body)
-    except (ValueError, RecursionError):
-        lines = None
-    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
-        raise Unreadable("the body is not a list of JSON objects")
     return tuple(
         Transaction(
             transaction_key=_text(line, "transactionKey"),
@@ -154,7 +150,34 @@ def transactions(body: bytes) -> tuple[Transaction, ...]:
             amount_won=_won({"amount": _absolute(line.get("amount"))}, "amount"),
             at=_moment(line, "transactionAt"),
         )
-        for line in lines
+        for line in _json_objects(body)
+    )
+
+
+def settlements(body: bytes) -> tuple[Settlement, ...]:
+    """Return the lines of a settlement list.
+
+    :raises Unreadable: naming the field that is missing or of another type.
+    """
+    return tuple(_settlement(line) for line in _json_objects(body))
+
+
+def _settlement(line: Mapping[str, Any]) -> Settlement:
+    """Read one line; its fee is what is taxed and the tax: how it is made up has changed before."""
+    if line.get("currency", "KRW") != "KRW":
+        raise Unreadable("currency")
+    vat_won = _signed_won(line, "vat")
+    return Settlement(
+        transaction_key=_text(line, "transactionKey"),
+        payment_key=_text(line, "paymentKey"),
+        order_id=_text(line, "orderId"),
+        m_id=_text(line, "mId"),
+        amount_won=_signed_won(line, "amount"),
+        fee_won=_signed_won(line, "supplyAmount") + vat_won,
+        fee_vat_won=vat_won,
+        pay_out_won=_signed_won(line, "payOutAmount"),
+        sold_on=_day(line, "soldDate"),
+        paid_out_on=_day(line, "paidOutDate"),
     )
 
 
@@ -174,6 +197,16 @@ def error_code_and_message(body: bytes) -> tuple[str | None, str]:
         return None, ""
     message = _loose_text(answer.get("message"), longest=510)
     return code[:100], message or ""
+
+
+def _json_objects(body: bytes) -> list[dict[str, Any]]:
+    try:
+        lines = json.loads(body)
+    except (ValueError, RecursionError):
+        lines = None
+    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+        raise Unreadable("the body is not a list of JSON objects")
+    return lines
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -197,6 +230,13 @@ def _won(answer: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _signed_won(answer: Mapping[str, Any], name: str) -> int:
+    value = answer.get(name)
+    if type(value) is not int or abs(value) > _MOST_WON:
+        raise Unreadable(name)
+    return value
+
+
 def _absolute(value: object) -> object:
     """Return a number without its sign: a list may write what went back either way."""
     return abs(value) if type(value) is int else value
@@ -209,6 +249,13 @@ def _moment(answer: Mapping[str, Any], name: str) -> datetime:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=_KST)
         return aware.astimezone(UTC)
     except (ValueError, OverflowError):
+        raise Unreadable(name) from None
+
+
+def _day(answer: Mapping[str, Any], name: str) -> date:
+    try:
+        return date.fromisoformat(_text(answer, name))
+    except ValueError:
         raise Unreadable(name) from None
 
 
@@ -244,7 +291,7 @@ def _account(answer: Mapping[str, Any]) -> Card | None:
         return None
     return Card(
         number=_loose_text(account.get("bankAccountNumber"), longest=30) or "",
-        issuer_name=f"{_loose_text(account.get('bankName'), longest=20) or '은행'} 계좌",
+        issuer_name=card_companies.account_at(_loose_text(account.get("bankName"), longest=20)),
     )
 
 

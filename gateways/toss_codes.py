@@ -14,6 +14,7 @@ from gateways.payment import (
     OutcomeUnknown,
     PaymentGatewayError,
     RequestRejected,
+    SessionEnded,
 )
 
 
@@ -22,7 +23,8 @@ class Verdict(StrEnum):
 
     ABSENT = "the thing is not there: None for a look-up, a success for a deletion"
     DECLINED = "no money moved, another day may do [SOFT]"
-    CARD_REFUSED = "no money moved, another card or a new start is needed [HARD, FIX, END]"
+    CARD_REFUSED = "no money moved, another card is needed [HARD, FIX]"
+    SESSION_ENDED = "no money moved, a new start is needed [END]"
     OUR_MISTAKE = "no money moved, this request never will [CFG, permanent refusals of a cancel]"
     OUR_KEYS = "no money moved, the key pair or its contract is wrong for every request [CFG]"
     DONE_BEFORE = "look it up [OK-dup]"
@@ -43,9 +45,12 @@ _EVERYWHERE: dict[Verdict, str] = {
         INVALID_CARD_PASSWORD INVALID_CARD_IDENTITY INVALID_BIRTH_DAY_FORMAT INVALID_EMAIL
         INVALID_REJECT_CARD INVALID_STOPPED_CARD INVALID_CARD_LOST_OR_STOLEN
         NOT_SUPPORTED_CARD_TYPE NOT_REGISTERED_CARD_COMPANY
-        NOT_FOUND_BILLING ALREADY_REMOVED_BILLING_KEY INVALID_BILL_KEY_REQUEST INVALID_BILLING_AUTH
+        ALREADY_REMOVED_BILLING_KEY INVALID_BILL_KEY_REQUEST
         USER_ACCOUNT_ON_HOLD INVALID_ACCOUNT_INFO_RE_REGISTER REJECT_TOSSPAY_INVALID_ACCOUNT
         INVALID_PASSWORD FDS_ERROR NOT_ALLOWED_POINT_USE
+    """,
+    Verdict.SESSION_ENDED: """
+        NOT_FOUND_BILLING INVALID_BILLING_AUTH
         NOT_FOUND_PAYMENT_SESSION PAY_PROCESS_CANCELED PAY_PROCESS_ABORTED
     """,
     Verdict.OUR_MISTAKE: """
@@ -125,7 +130,7 @@ _EXCEPT: dict[Operation, dict[str, Verdict]] = {
 CODES = {code: verdict for verdict, codes in _EVERYWHERE.items() for code in codes.split()}
 """Every documented code and what it says, where an operation has no reading of its own."""
 
-_ABOUT_CARDS = {Verdict.DECLINED, Verdict.CARD_REFUSED}
+_ABOUT_CARDS = {Verdict.DECLINED, Verdict.CARD_REFUSED, Verdict.SESSION_ENDED}
 _UNDECIDED = {Verdict.DONE_BEFORE, Verdict.TRANSIENT, Verdict.UNKNOWN}
 _NOT_NOW = {408, 409, 425, 429}
 
@@ -166,6 +171,8 @@ def error_for(
             return CardDeclined(code, message, http_status=http_status, trace_id=trace_id)
         case Verdict.CARD_REFUSED:
             return BillingKeyRejected(code, message, http_status=http_status, trace_id=trace_id)
+        case Verdict.SESSION_ENDED:
+            return SessionEnded(code, message, http_status=http_status, trace_id=trace_id)
         case Verdict.OUR_MISTAKE | Verdict.OUR_KEYS as verdict:
             return RequestRejected(
                 code,

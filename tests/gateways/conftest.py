@@ -6,15 +6,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import requests
 
 from gateways.payment import CancelRequest, ChargeRequest, ConfirmRequest, IssueRequest
 from gateways.toss import TossGateway
+from sandbox.app import create_app
+from sandbox.server import serve
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SECRET_KEY = "test_sk_PLANTED0secret0key"
@@ -115,6 +119,24 @@ def serving(server: ThreadingHTTPServer) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def clock_of(url: str) -> Callable[[datetime | None], object]:
+    """Return what sets the sandbox's clock; None lets it be real again."""
+    return lambda moment: requests.put(
+        f"{url}/_control/clock", json={"now": moment and moment.isoformat()}, timeout=5
+    ).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def sandbox_url() -> Iterator[str]:
+    server = serve(create_app(":memory:"), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
     server.shutdown()
     server.server_close()
     thread.join()

@@ -6,11 +6,11 @@ of Toss, whose ids and won are exchanged for those that were asked for.
 
 import json
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -32,20 +32,30 @@ from gateways.payment import (
     PaymentAnswer,
     PaymentGateway,
     RequestRejected,
+    SessionEnded,
+    Settlement,
+    SettlementDay,
 )
 from gateways.toss import TossGateway
-from sandbox.app import create_app
 from sandbox.keys import BUILT_IN
-from sandbox.server import serve
-from tests.gateways.conftest import QuietServer, serving
+from tests.gateways.conftest import QuietServer, clock_of, serving
+
+THAT_DAY = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+DAY, A_DAY = date(2026, 3, 2), timedelta(days=1)
 
 
 class Bench:
     """A gateway, and the customer who enters a card in its window."""
 
-    def __init__(self, gateway: PaymentGateway, register: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        gateway: PaymentGateway,
+        register: Callable[[str], str],
+        set_clock: Callable[[datetime | None], object] = lambda _: None,
+    ) -> None:
         self.gateway = gateway
         self.register = register
+        self.set_clock = set_clock
         self.customer_key = str(uuid.uuid4())
         self._keys = 0
 
@@ -99,17 +109,6 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def sandbox_url() -> Iterator[str]:
-    server = serve(create_app(":memory:"), "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture(scope="session")
 def recorded_url(recording: Callable[[str], Any]) -> Iterator[str]:
     recorded = type(
         "RecordedTossOfThisRun", (RecordedToss,), {"recording": staticmethod(recording), "kept": {}}
@@ -121,12 +120,15 @@ def recorded_url(recording: Callable[[str], Any]) -> Iterator[str]:
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     if request.param == "fake":
         fake = FakeGateway()
-        yield Bench(fake, fake.register)
+        yield Bench(fake, fake.register, partial(setattr, fake, "now"))
         return
     url = request.getfixturevalue(f"{request.param}_url")
     toss = TossGateway(secret_key=BUILT_IN[0].secret_key, api_base=url, timeout_seconds=5)
-    register = in_the_card_window(url) if request.param == "sandbox" else lambda _: uuid.uuid4().hex
-    yield Bench(toss, register)
+    if request.param == "sandbox":
+        yield Bench(toss, in_the_card_window(url), clock_of(url))
+        clock_of(url)(None)
+    else:
+        yield Bench(toss, lambda _: uuid.uuid4().hex)
     toss.close()
 
 
@@ -157,6 +159,11 @@ class RecordedToss(BaseHTTPRequestHandler):
     kept: dict[str, Any]
 
     def do_GET(self) -> None:
+        if self.path.startswith("/v1/settlements?"):
+            asked = parse_qs(urlsplit(self.path).query)
+            page, size = int(asked["page"][0]), int(asked["size"][0])
+            self.answer(200, self.settlements()[(page - 1) * size : page * size])
+            return
         found = self.kept.get(unquote(self.path.rsplit("/", 1)[1]))
         self.answer(200, found) if found else self.refuse(404, "NOT_FOUND_PAYMENT")
 
@@ -177,6 +184,10 @@ class RecordedToss(BaseHTTPRequestHandler):
             self.cancel(sent)
         else:
             self.charge(sent)
+
+    def settlements(self) -> list[Any]:
+        names = ("sale-2025-02", "cancel-2023-11", "old-version-2025-06")
+        return [self.recording(f"settlement-{name}") for name in names]
 
     def issue(self, sent: Any) -> None:
         if sent["authKey"].startswith("made-up"):
@@ -399,7 +410,7 @@ def test_more_than_the_balance_must_be_looked_up(bench):
 
 
 def test_a_one_time_payment_whose_time_ran_out_is_refused(bench):
-    with pytest.raises(BillingKeyRejected, match="NOT_FOUND_PAYMENT_SESSION"):
+    with pytest.raises(SessionEnded, match="NOT_FOUND_PAYMENT_SESSION"):
         bench.gateway.confirm(
             ConfirmRequest(
                 payment_key="tgen_20200101000000xxxxx",
@@ -517,23 +528,6 @@ def test_a_test_code_is_answered_as_the_error_it_names(sandbox_url, ask):
     assert raised.value.transient
 
 
-def test_a_one_time_payment_is_confirmed_once():
-    fake = FakeGateway()
-    payment_key = fake.authenticate("order_000001", 10000)
-    request = ConfirmRequest(
-        payment_key=payment_key, order_id="order_000001", amount_won=10000, idempotency_key="k1"
-    )
-
-    with pytest.raises(RequestRejected, match="FORBIDDEN_REQUEST"):
-        fake.confirm(replace(request, amount_won=1, idempotency_key="k0"))
-    paid = fake.confirm(request)
-
-    assert (paid.type, paid.total_won, paid.payment_key) == ("NORMAL", 10000, payment_key)
-    assert fake.confirm(request) == paid
-    with pytest.raises(AlreadyRequested, match="ALREADY_PROCESSED_PAYMENT"):
-        fake.confirm(replace(request, idempotency_key="k2"))
-
-
 @pytest.mark.parametrize("bench", ["fake", "sandbox"], indirect=True)
 def test_the_list_of_transactions_holds_charges_and_cancels_page_by_page(bench):
     if isinstance(bench.gateway, FakeGateway):
@@ -562,6 +556,61 @@ def test_the_list_of_transactions_holds_charges_and_cancels_page_by_page(bench):
         )
         == ()
     )
+
+
+def all_settlements(
+    gateway: PaymentGateway, start_on: date, end_on: date, by: SettlementDay = "sold"
+) -> list[Settlement]:
+    """Return every settlement of these days, two a page."""
+    lines: list[Settlement] = []
+    for number in range(1, 1000):
+        page = gateway.settlements(start_on, end_on, by=by, page=number, limit=2)
+        lines += page
+        if len(page) < 2:
+            return lines
+    raise AssertionError("the list has no end")
+
+
+@pytest.mark.parametrize("bench", ["fake", "sandbox"], indirect=True)
+def test_sales_and_cancels_are_settled_from_the_next_day_on_page_by_page(bench):
+    bench.set_clock(THAT_DAY)
+    first, second = bench.paid(), bench.paid()
+    canceled = bench.gateway.cancel(bench.cancel_request(first, amount_won=1000))
+    assert all_settlements(bench.gateway, DAY, DAY) == []
+
+    bench.set_clock(THAT_DAY + timedelta(days=1))
+    lines = all_settlements(bench.gateway, DAY, DAY)
+
+    assert {(line.payment_key, line.amount_won) for line in lines} == {
+        (first.payment_key, 10000),
+        (second.payment_key, 10000),
+        (first.payment_key, -1000),
+    }
+    [back] = [line for line in lines if line.is_cancel]
+    assert len(lines) == 3 and back.transaction_key == canceled.last_transaction_key
+    assert {line.order_id for line in lines} == {first.order_id, second.order_id}
+    assert {line.sold_on for line in lines} == {DAY}
+    assert {line.m_id for line in lines} == {first.m_id}
+    [pay_day] = {line.paid_out_on for line in lines}
+    assert pay_day > DAY
+    assert all_settlements(bench.gateway, pay_day, pay_day, "paid_out") == lines
+    for day in (pay_day - A_DAY, pay_day + A_DAY):
+        assert all_settlements(bench.gateway, day, day, "paid_out") == []
+    assert all_settlements(bench.gateway, DAY - 9 * A_DAY, DAY - A_DAY) == []
+
+
+def test_what_is_paid_out_is_the_amount_without_the_fee(bench):
+    bench.set_clock(THAT_DAY)
+    bench.gateway.cancel(bench.cancel_request(bench.paid()))
+    bench.set_clock(THAT_DAY + timedelta(days=2))
+
+    lines = all_settlements(bench.gateway, DAY, DAY)
+
+    assert {line.is_cancel for line in lines} == {True, False}
+    for line in lines:
+        assert line.pay_out_won == line.amount_won - line.fee_won
+        assert (line.fee_won < 0) == (line.fee_vat_won < 0) == line.is_cancel
+        assert abs(line.fee_vat_won * 11 - line.fee_won) <= 11
 
 
 def receipt_request(bench: Bench, **changes: Any) -> CashReceiptRequest:

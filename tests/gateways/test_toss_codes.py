@@ -10,6 +10,7 @@ from gateways.payment import (
     CardDeclined,
     OutcomeUnknown,
     RequestRejected,
+    SessionEnded,
 )
 from gateways.toss_codes import CODES
 
@@ -157,7 +158,7 @@ MEANINGS = {
     "SOFT": (CardDeclined, {}),
     "HARD": (BillingKeyRejected, {}),
     "FIX": (BillingKeyRejected, {}),
-    "END": (BillingKeyRejected, {}),
+    "END": (SessionEnded, {}),
     "CFG": (RequestRejected, {"key_pair": False}),
     "KEYS": (RequestRejected, {"key_pair": True}),
     "OK-dup": (AlreadyRequested, {"transient": False}),
@@ -179,6 +180,10 @@ ELSEWHERE = [
     ("charge", "INVALID_EMAIL", 400, "CFG"),
     ("confirm", "ALREADY_PROCESSED_PAYMENT", 400, "OK-dup"),
     ("confirm", "NOT_FOUND_PAYMENT_SESSION", 404, "END"),
+    ("confirm", "NOT_FOUND_PAYMENT_SESSION", 500, "unknown"),
+    ("confirm", "PAY_PROCESS_ABORTED", 400, "END"),
+    ("confirm", "REJECT_CARD_COMPANY", 403, "HARD"),
+    ("confirm", "FORBIDDEN_REQUEST", 403, "CFG"),
     ("confirm", "REJECT_CARD_PAYMENT", 403, "SOFT"),
     ("confirm", "NOT_FOUND_PAYMENT", 404, "CFG"),
     ("confirm", "INVALID_CARD_INSTALLMENT_PLAN", 400, "FIX"),
@@ -190,6 +195,7 @@ ELSEWHERE = [
     ("find_payment", "FORBIDDEN_CONSECUTIVE_REQUEST", 403, "RT"),
     ("find_payment", "INVALID_STOPPED_CARD", 400, "unknown"),
     ("find_payment", "NOT_FOUND_PAYMENT", 500, "unknown"),
+    ("find_payment", "NOT_FOUND_PAYMENT_SESSION", 404, "unknown"),
     ("find_order", "INVALID_ORDER_ID", 400, "CFG"),
     ("find_order", "COMMON_ERROR", 500, "unknown"),
     ("delete_billing_key", "NOT_SUPPORTED_METHOD", 400, "CFG"),
