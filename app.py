@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import clock
 import commands
 import config
+import key_pairs
 import views
 from arming import Arming
 from gateways.mail import GuardedMailbox, Mailbox, open_mailbox
@@ -22,15 +23,19 @@ from models import ShopClock, Vault, db
 from models.base import prepare_sqlite
 from rules.collection_terms import CollectionTerms
 from rules.refunds import RefundTerms
+from sandbox_controls import SandboxControls
 from views.room import Room
 
 
 def create_app(
-    overrides: Mapping[str, Any] | None = None, *, gateway: PaymentGateway | None = None
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    gateway: PaymentGateway | None = None,
+    pass_gateway: PaymentGateway | None = None,
 ) -> Flask:
     """Return the shop, wired up.
 
-    Tests pass settings and a gateway of their own; settings that are passed stand alone, without
+    Tests pass settings and gateways of their own; settings that are passed stand alone, without
     the environment and the `.env` file.
 
     :raises config.ConfigError: a setting is wrong; every mistake is in its text.
@@ -52,6 +57,7 @@ def create_app(
     app.extensions["vault"] = Vault(app.config["BILLING_KEY_SECRETS"])
     app.extensions["arming"] = Arming(app)
     app.extensions["payment_gateway"] = gateway or _toss_gateway(app)
+    app.extensions["pass_gateway"] = pass_gateway or _toss_pass_gateway(app)
     app.extensions["mailbox"] = GuardedMailbox(
         _mailbox(app), may_act=app.extensions["arming"].may_act
     )
@@ -67,6 +73,8 @@ def create_app(
     app.extensions["toss_room"] = Room(
         app, places=app.config["TOSS_WEB_ROOM"], wait_seconds=app.config["TOSS_WEB_WAIT"]
     )
+    if app.config["USES_SANDBOX"]:
+        app.extensions["sandbox_controls"] = SandboxControls(app)
     views.register(app)
     commands.register(app)
     return app
@@ -113,7 +121,20 @@ def _toss_gateway(app: Flask) -> TossGateway:
     return TossGateway(
         secret_key=app.config["TOSS_SECRET_KEY"],
         api_base=app.config["TOSS_API_BASE"],
-        key_pair="billing",
+        key_pair=key_pairs.BILLING,
+        timeout_seconds=app.config["TOSS_TIMEOUT"],
+        may_act=app.extensions["arming"].may_act,
+    )
+
+
+def _toss_pass_gateway(app: Flask) -> TossGateway | None:
+    """Return the gateway of the contract for one-time payments, if there is one."""
+    if not app.config["TOSS_PASS_SECRET_KEY"]:
+        return None
+    return TossGateway(
+        secret_key=app.config["TOSS_PASS_SECRET_KEY"],
+        api_base=app.config["TOSS_API_BASE"],
+        key_pair=key_pairs.PASS,
         timeout_seconds=app.config["TOSS_TIMEOUT"],
         may_act=app.extensions["arming"].may_act,
     )

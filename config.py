@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent
 SANDBOX_CLIENT_KEY = "test_ck_dalbit0sandbox0billing0key"
 SANDBOX_WEBHOOK_SECRET = "sandbox-only-the-end-of-the-address-of-webhooks"
 SANDBOX_SECRET_KEY = "test_sk_dalbit0sandbox0billing0key"
+SANDBOX_PASS_CLIENT_KEY = "test_ck_dalbit0sandbox0pass0key00"
+SANDBOX_PASS_SECRET_KEY = "test_sk_dalbit0sandbox0pass0key00"
 
 DEFAULTS: dict[str, str] = {
     # Where the shop keeps things and how it is reached.
@@ -46,6 +48,7 @@ DEFAULTS: dict[str, str] = {
     "TOSS_SDK_URL": "https://js.tosspayments.com/v2/standard",
     "TOSS_TIMEOUT": "65",
     "WAYS_TO_PAY": "card",
+    "PASS_DOMESTIC_CARDS": "0",
     "TOSS_WEB_ROOM": "8",
     "TOSS_WEB_WAIT": "4",
     "SANDBOX_PORT": "9090",
@@ -58,11 +61,14 @@ DEFAULTS: dict[str, str] = {
     "REFUND_WITHDRAW_DAYS": "7",
     "REFUND_PENALTY_PCT": "0",
     "REFUND_PAY_BDAYS": "3",
-    "TERMS_VERSION": "2026-11-20",
-    "PRIVACY_VERSION": "2026-11-20",
-    "REFUND_VERSION": "2026-11-20",
+    "TERMS_VERSION": "2026-11-26",
+    "PRIVACY_VERSION": "2026-11-26",
+    "REFUND_VERSION": "2026-11-26",
     # The merchant, exactly as on the 사업자등록증.
     "SHOP_NAME": "달빛서재",
+    "SHOP_NAME_EN": "Moonlight Library",
+    "SHOP_NAME_JA": "月明かりの書斎",
+    "SHOP_NAME_ZH": "月光书斋",
     "BIZ_COMPANY": "주식회사 달빛서재",
     "BIZ_REP": "문서연",
     "BIZ_NO": "999-99-00005",
@@ -72,6 +78,9 @@ DEFAULTS: dict[str, str] = {
     "BIZ_TEL": "02-000-0000",
     "BIZ_EMAIL": "help@dalbit.example",
     "CS_HOURS": "평일 10:00~18:00",
+    "CS_HOURS_EN": "Weekdays 10:00–18:00 KST",
+    "CS_HOURS_JA": "韓国時間の平日10:00～18:00",
+    "CS_HOURS_ZH": "韩国时间工作日10:00–18:00",
     "BIZ_HOSTING": "주식회사 달빛서재",
     "CPO_NAME": "문서연",
     "CPO_CONTACT": "privacy@dalbit.example",
@@ -80,7 +89,14 @@ DEFAULTS: dict[str, str] = {
 FACTS = tuple(name for name in DEFAULTS if name.startswith(("SHOP_", "BIZ_", "CPO_")))
 """The merchant's facts: with live keys none of them may keep its demo value."""
 
+TRANSLATED_FACTS = {
+    name: tuple(each for each in DEFAULTS if each.startswith(f"{name}_"))
+    for name in ("SHOP_NAME", "CS_HOURS")
+}
+"""What visitors may read of the merchant in their own language; where empty, they read Korean."""
+
 _MAY_BE_EMPTY = {
+    *(each for names in TRANSLATED_FACTS.values() for each in names),
     "CELERY_BROKER_URL",
     "SECOND_CHANNEL",
     "MAINTENANCE",
@@ -93,6 +109,11 @@ _MAY_BE_EMPTY = {
     "BIZ_MAILORDER_NO",
     "BIZ_MAILORDER_EXEMPT",
 }
+
+
+def demo_facts(settings: Mapping[str, Any]) -> list[str]:
+    """Return the merchant's facts that still hold the demo shop's value."""
+    return [name for name in FACTS if settings[name] and settings[name] == DEFAULTS[name]]
 
 
 class ConfigError(Exception):
@@ -120,7 +141,7 @@ def load(
     overrides = dict(overrides or {})
     given = {**_read_env_file(env_file), **{k: v for k, v in environ.items() if k in DEFAULTS}}
     given.update({k: str(v) for k, v in overrides.items() if k in DEFAULTS})
-    raw = {**DEFAULTS, **given}
+    raw = {**DEFAULTS, **_without_demo_translations(given), **given}
     uses_sandbox = not any(raw[name] for name in _KEY_NAMES)
     if uses_sandbox:
         _point_at_sandbox(raw, given)
@@ -138,6 +159,16 @@ def load(
     if mistakes:
         raise ConfigError(mistakes)
     return {**settings, **_flask_settings(settings), **_flask_overrides(overrides)}
+
+
+def _without_demo_translations(given: Mapping[str, str]) -> dict[str, str]:
+    """Return empty translations of what the merchant set in Korean: the demo's are of its own."""
+    return {
+        each: ""
+        for name, names in TRANSLATED_FACTS.items()
+        for each in names
+        if given.get(name, DEFAULTS[name]) != DEFAULTS[name]
+    }
 
 
 def _flask_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,6 +199,8 @@ def _point_at_sandbox(raw: dict[str, str], given: Mapping[str, str]) -> None:
     sandbox = f"http://127.0.0.1:{raw['SANDBOX_PORT']}"
     raw["TOSS_CLIENT_KEY"] = SANDBOX_CLIENT_KEY
     raw["TOSS_SECRET_KEY"] = SANDBOX_SECRET_KEY
+    raw["TOSS_PASS_CLIENT_KEY"] = SANDBOX_PASS_CLIENT_KEY
+    raw["TOSS_PASS_SECRET_KEY"] = SANDBOX_PASS_SECRET_KEY
     raw["TOSS_WEBHOOK_SECRET"] = raw["TOSS_WEBHOOK_SECRET"] or SANDBOX_WEBHOOK_SECRET
     if "TOSS_API_BASE" not in given:
         raw["TOSS_API_BASE"] = sandbox
@@ -230,6 +263,12 @@ def _ways_to_pay(value: str) -> tuple[str, ...]:
 
 
 _WAYS = ("card", "transfer", "tosspay", "naverpay")
+
+
+def _yes_or_no(value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ValueError("must be 1 for yes or 0 for no.")
+    return value == "1"
 
 
 def _rate(value: str) -> float:
@@ -366,6 +405,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "TOSS_SDK_URL": _web_address,
     "TOSS_TIMEOUT": _seconds(0.1, 600),
     "WAYS_TO_PAY": _ways_to_pay,
+    "PASS_DOMESTIC_CARDS": _yes_or_no,
     "TOSS_WEB_ROOM": _whole_number(1, 200, "calls"),
     "TOSS_WEB_WAIT": _seconds(0, 30),
     "SANDBOX_PORT": _whole_number(1, 65535, "a port"),
@@ -447,9 +487,8 @@ def _check_live(
     for name in ("SECRET_KEY", "BILLING_KEY_SECRETS"):
         if DEFAULTS[name] in raw[name]:
             mistakes.append(f"{name} still holds the demo value: with live keys make your own.")
-    for name in FACTS:
-        if raw[name] and raw[name] == DEFAULTS[name]:
-            mistakes.append(f"{name} still holds the demo shop's value: put in your own.")
+    for name in demo_facts(raw):
+        mistakes.append(f"{name} still holds the demo shop's value: put in your own.")
     if raw["DATABASE_URL"].startswith("sqlite"):
         mistakes.append("DATABASE_URL is SQLite: with live keys use postgresql+psycopg://….")
     for name in ("PUBLIC_URL", "TOSS_API_BASE", "TOSS_SDK_URL"):

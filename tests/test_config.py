@@ -4,6 +4,7 @@ import pytest
 
 import config
 from config import DEFAULTS, FACTS, ROOT, ConfigError
+from sandbox.keys import BUILT_IN
 
 CLIENT, SECRET = "test_ck_D5GePWvyJnrK0W0k6q8g", "test_sk_zXLkKEypNArWmo50nX3l"
 LIVE = {
@@ -45,11 +46,21 @@ def test_without_keys_the_shop_runs_on_the_sandbox():
     assert settings["TOSS_SDK_URL"] == "http://127.0.0.1:9191/v2/standard"
 
 
+def test_the_sandbox_knows_the_keys_that_the_shop_has_for_it():
+    settings = load()
+
+    assert [
+        (settings[f"{name}_CLIENT_KEY"], settings[f"{name}_SECRET_KEY"])
+        for name in ("TOSS", "TOSS_PASS")
+    ] == [(pair.client_key, pair.secret_key) for pair in BUILT_IN]
+
+
 def test_own_test_keys_speak_with_toss():
     settings = load(TOSS_CLIENT_KEY=CLIENT, TOSS_SECRET_KEY=SECRET)
 
     assert not settings["USES_SANDBOX"]
     assert settings["TOSS_API_BASE"] == "https://api.tosspayments.com"
+    assert settings["TOSS_PASS_SECRET_KEY"] == ""
 
 
 def test_keys_and_any_server_that_speaks_toss_go_together():
@@ -198,3 +209,14 @@ def test_the_end_of_the_webhook_address_is_long_and_random_with_live_keys():
 def test_webhooks_are_off_with_own_test_keys_until_their_address_is_set():
     assert load(TOSS_CLIENT_KEY=CLIENT, TOSS_SECRET_KEY=SECRET)["TOSS_WEBHOOK_SECRET"] == ""
     assert load()["TOSS_WEBHOOK_SECRET"] == config.SANDBOX_WEBHOOK_SECRET
+
+
+def test_a_shop_of_another_name_is_not_called_by_the_demos_in_another_language():
+    demo = config.load({}, environ={}, env_file=None)
+    assert demo["SHOP_NAME_EN"] == "Moonlight Library"
+
+    own = {"SHOP_NAME": "새벽책방", "SHOP_NAME_JA": "夜明け書店"}
+    settings = config.load(own, environ={}, env_file=None)
+    assert settings["SHOP_NAME_EN"] == ""
+    assert settings["SHOP_NAME_JA"] == "夜明け書店"
+    assert settings["CS_HOURS_EN"] == demo["CS_HOURS_EN"]
