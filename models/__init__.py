@@ -8,14 +8,19 @@ from models.breaker import Breaker
 from models.cash_receipt import CashReceipt
 from models.checkout import Checkout
 from models.consent import Consent
+from models.daily_figure import DailyFigure
 from models.inquiry import Inquiry
 from models.invoice import Invoice
 from models.notice import Notice
+from models.pass_order import PassOrder
 from models.payment import Payment
 from models.payment_attempt import PaymentAttempt
 from models.payment_request import PaymentRequest
+from models.picture import Picture
 from models.plan import Plan
 from models.policy_text import PolicyText
+from models.price_change import PriceChange
+from models.price_offer import PriceOffer
 from models.product import Product
 from models.quote import Quote
 from models.refund import Refund
@@ -36,15 +41,20 @@ __all__ = [
     "CashReceipt",
     "Checkout",
     "Consent",
+    "DailyFigure",
     "InvalidTransition",
     "Inquiry",
     "Invoice",
     "Notice",
+    "PassOrder",
     "Payment",
     "PaymentAttempt",
     "PaymentRequest",
+    "Picture",
     "Plan",
     "PolicyText",
+    "PriceChange",
+    "PriceOffer",
     "Product",
     "Quote",
     "Refund",

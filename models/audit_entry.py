@@ -1,13 +1,16 @@
 """An audit entry: who did what to which record, and when. Rows are only ever added."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy import JSON, ForeignKey, Index, String, select, text, tuple_
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from models.base import Model, db
+from models.base import Model, batch, db
 from models.user import User
+
+_OFFICE_SQL = text("action LIKE 'back_office.%'")
 
 
 class AuditEntry(Model):
@@ -16,7 +19,16 @@ class AuditEntry(Model):
     The database refuses to change an entry, and to remove one within a year (migration 0013).
     """
 
-    __table_args__ = (Index("ix_audit_entry_subject", "subject_type", "subject_id"),)
+    __table_args__ = (
+        Index("ix_audit_entry_subject", "subject_type", "subject_id"),
+        Index(
+            "ix_audit_entry_office",
+            "at",
+            "id",
+            sqlite_where=_OFFICE_SQL,
+            postgresql_where=_OFFICE_SQL,
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
@@ -51,6 +63,25 @@ class AuditEntry(Model):
             facts=facts or {},
         )
         db.session.add(entry)
+
+    @classmethod
+    def about(cls, subjects: Iterable[tuple[str, int | str]]) -> list["AuditEntry"]:
+        """Return what was done with these records (type and id), the oldest first."""
+        wanted = [(kind, str(number)) for kind, number in subjects]
+        query = select(cls).where(tuple_(cls.subject_type, cls.subject_id).in_(wanted))
+        query = query.options(joinedload(cls.actor)).order_by(cls.id)
+        return list(db.session.scalars(query))
+
+    @classmethod
+    def old_visits(cls, *, before: datetime, after: Any = None, limit: int) -> list[Any]:
+        """Return (instant, id) of what was seen and done in the back office before."""
+        query = select(cls.at, cls.id).where(_OFFICE_SQL, cls.at < before)
+        return batch(query, after=after, limit=limit)
+
+    @property
+    def is_visit(self) -> bool:
+        """Test whether this tells of a page of the back office."""
+        return self.action.startswith("back_office.")
 
     @classmethod
     def newest(cls, count: int, *, before: int | None = None) -> list["AuditEntry"]:

@@ -2,10 +2,10 @@
 
 import enum
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, Enum, MetaData, event, tuple_
+from sqlalchemy import ColumnElement, DateTime, Dialect, Engine, Enum, MetaData, event, tuple_
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -79,6 +79,15 @@ def batch(query: Any, *, after: Any, limit: int) -> list[Any]:
     if after is not None:
         query = query.where(tuple_(*columns) > tuple_(*after))
     return [tuple(row) for row in db.session.execute(query.order_by(*columns).limit(limit))]
+
+
+def beginning_with(column: Any, text: str) -> ColumnElement[bool]:
+    """Return the test whether a column begins with `text`, letter by letter.
+
+    The index of the column with `varchar_pattern_ops` finds it on PostgreSQL.
+    """
+    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return cast(ColumnElement[bool], column.like(f"{escaped}%", escape="\\"))
 
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ class BillingKey(Model):
     """A registered card, account or wallet; `fingerprint` finds the row.
 
     `card_issuer` is the issuer, the bank or the wallet; `card_number` is masked by Toss, and empty
-    where a wallet has none. `receipt_kind` stands where the customer wants a cash receipt of every
-    transfer.
+    where a wallet has none; `card_tail` is its last four characters. `receipt_kind` stands where
+    the customer wants a cash receipt of every transfer.
 
     `suspected_at` stands where somebody said that Toss deleted it, which nothing can prove: it is
     not charged and not erased, and the customer is asked to register a card.
@@ -54,6 +54,11 @@ class BillingKey(Model):
     method: Mapped[str] = mapped_column(String(50))
     card_issuer: Mapped[str] = mapped_column(String(50))
     card_number: Mapped[str] = mapped_column(String(50))
+    card_tail: Mapped[str] = mapped_column(
+        String(4),
+        index=True,
+        default=lambda context: context.get_current_parameters()["card_number"][-4:],
+    )
     card_type: Mapped[str | None] = mapped_column(String(50))
     owner_type: Mapped[str | None] = mapped_column(String(50))
     is_wallet: Mapped[bool] = mapped_column(default=False)
@@ -85,6 +90,16 @@ class BillingKey(Model):
     def with_plain(cls, plain: str, vault: Vault) -> "BillingKey | None":
         """Return the row of this billing key, whichever secret was the newest when it came."""
         return db.session.scalar(select(cls).where(cls.fingerprint.in_(vault.fingerprints(plain))))
+
+    @classmethod
+    def users_with_tail(cls, digits: str, *, limit: int) -> list[int]:
+        """Return who registered a card that ends with these four digits.
+
+        Toss masks some of the last digits as well: a masked one may be any.
+        """
+        written = [digits[:4], f"{digits[:3]}*", f"{digits[:2]}**"]
+        query = select(cls.user_id).where(cls.card_tail.in_(written))
+        return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
 
     @property
     def is_active(self) -> bool:

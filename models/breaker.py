@@ -37,6 +37,11 @@ class Breaker(Model):
         return select(cls.key_pair).filter_by(key_pair=key_pair)
 
     @classmethod
+    def all_open(cls) -> list["Breaker"]:
+        """Return the pairs that are refused now."""
+        return list(db.session.scalars(select(cls).order_by(cls.key_pair)))
+
+    @classmethod
     def is_open(cls, key_pair: str) -> bool:
         """Test whether nothing is charged with this pair now."""
         return db.session.scalar(cls.open_for(key_pair)) is not None

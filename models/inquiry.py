@@ -7,12 +7,16 @@ from sqlalchemy import ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import InvalidTransition, Model, batch, db
+from rules.wording import Language
 
 _OPEN_SQL = text("answered_at IS NULL")
 
 
 class Inquiry(Model):
-    """What somebody asked; a stranger's has no user, and is answered by mail only."""
+    """What somebody asked; a stranger's has no user, and is answered by mail only.
+
+    `language` is that of the page that it was asked on.
+    """
 
     __table_args__ = (
         Index("ix_inquiry_open", "id", sqlite_where=_OPEN_SQL, postgresql_where=_OPEN_SQL),
@@ -24,6 +28,7 @@ class Inquiry(Model):
     email: Mapped[str] = mapped_column(String(100))
     topic: Mapped[str] = mapped_column(String(20))
     body: Mapped[str] = mapped_column(Text)
+    language: Mapped[Language] = mapped_column(default=Language.KOREAN)
     created_at: Mapped[datetime]
     answer: Mapped[str | None] = mapped_column(Text)
     answered_at: Mapped[datetime | None]
@@ -42,9 +47,10 @@ class Inquiry(Model):
         return db.session.scalar(select(cls).filter_by(id=inquiry_id, user_id=user_id))
 
     @classmethod
-    def unanswered(cls) -> list["Inquiry"]:
+    def unanswered(cls, limit: int | None = None) -> list["Inquiry"]:
         """Return what waits for an answer, the oldest first."""
-        return list(db.session.scalars(select(cls).filter_by(answered_at=None).order_by(cls.id)))
+        query = select(cls).filter_by(answered_at=None).order_by(cls.id).limit(limit)
+        return list(db.session.scalars(query))
 
     @classmethod
     def expired(cls, day: date, *, after: Any = None, limit: int) -> list[Any]:

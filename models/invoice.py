@@ -14,7 +14,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 
 from models.base import InvalidTransition, Model, db
 from models.quote import Quote
@@ -41,6 +41,7 @@ class InvoiceStatus(StrEnum):
 
 
 _OPEN_SQL = text("status = 'open'")
+_SET_ASIDE_SQL = text("status = 'set_aside'")
 
 
 class Invoice(Model):
@@ -54,6 +55,12 @@ class Invoice(Model):
             unique=True,
             sqlite_where=_OPEN_SQL,
             postgresql_where=_OPEN_SQL,
+        ),
+        Index(
+            "ix_invoice_set_aside",
+            "id",
+            sqlite_where=_SET_ASIDE_SQL,
+            postgresql_where=_SET_ASIDE_SQL,
         ),
         CheckConstraint(
             "amount_won > 0 OR (status = 'skipped' AND amount_won = 0)", name="amount_positive"
@@ -109,6 +116,16 @@ class Invoice(Model):
     def open_for(cls, subscription_id: int) -> "Invoice | None":
         """Return what a subscription owes and has not paid yet."""
         return db.session.scalar(_OPEN, {"subscription_id": subscription_id})
+
+    @classmethod
+    def set_aside_ones(cls, limit: int) -> list["Invoice"]:
+        """Return what only the merchant can go on with, the oldest first."""
+        query = (
+            select(cls)
+            .filter_by(status=InvoiceStatus.SET_ASIDE)
+            .options(joinedload(cls.subscription), selectinload(cls.attempts))
+        )
+        return list(db.session.scalars(query.order_by(cls.id).limit(limit)))
 
     @property
     def is_open(self) -> bool:

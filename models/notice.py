@@ -5,9 +5,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, insert, select, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from models.base import InvalidTransition, Model, batch, db
+from models.payment import Payment
 from models.user import User
 
 MAX_TRIES = 12
@@ -27,27 +28,37 @@ class NoticeKind(StrEnum):
     END_SCHEDULED = "end_scheduled"
     ENDED = "ended"
     REFUNDED = "refunded"
+    EXTENDED = "extended"
     PLAN_CHANGED = "plan_changed"
     PLAN_CHANGE_SET = "plan_change_set"
     CARD_SUSPECT = "card_suspect"
     EMAIL_CHANGE = "email_change"
     EMAIL_CHANGED = "email_changed"
+    PASS_PAID = "pass_paid"
+    PASS_ENDING = "pass_ending"
+    PASS_ENDED = "pass_ended"
     ACCOUNT_CLOSED = "account_closed"
     INQUIRY = "inquiry"
     INQUIRY_ANSWERED = "inquiry_answered"
     POLICY_CHANGED = "policy_changed"
+    PRICE_ASKED = "price_asked"
+    PRICE_AGREED = "price_agreed"
+    PRICE_KEPT = "price_kept"
+    PRICE_DROPPED = "price_dropped"
     MERCHANT_ALERT = "merchant_alert"
 
 
 class NoticeStatus(StrEnum):
-    """`dead`: given up, a person must look."""
+    """`dead`: given up, a person must look; `dropped`: the merchant looked, and leaves it so."""
 
     PENDING = "pending"
     SENT = "sent"
     DEAD = "dead"
+    DROPPED = "dropped"
 
 
 _PENDING_SQL = text("status = 'pending'")
+_DEAD_SQL = text("status = 'dead'")
 
 
 class Notice(Model):
@@ -65,6 +76,7 @@ class Notice(Model):
             sqlite_where=_PENDING_SQL,
             postgresql_where=_PENDING_SQL,
         ),
+        Index("ix_notice_dead", "id", sqlite_where=_DEAD_SQL, postgresql_where=_DEAD_SQL),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -126,15 +138,31 @@ class Notice(Model):
         return list(db.session.scalars(select(cls).order_by(cls.id.desc()).limit(count)))
 
     @classmethod
-    def about_invoice(cls, invoice_id: int, *, user_id: int) -> list["Notice"]:
-        """Return the mails of a user that speak of this invoice, the oldest first."""
-        mine = db.session.scalars(select(cls).filter_by(user_id=user_id).order_by(cls.id))
-        return [notice for notice in mine if notice.facts.get("invoice_id") == invoice_id]
+    def dead_ones(cls, limit: int) -> list["Notice"]:
+        """Return the mails that were given up, the oldest first."""
+        query = select(cls).filter_by(status=NoticeStatus.DEAD).options(joinedload(cls.user))
+        return list(db.session.scalars(query.order_by(cls.id).limit(limit)))
+
+    @classmethod
+    def about_payment(cls, payment: Payment) -> list["Notice"]:
+        """Return its customer's mails about the invoice or the pass it is for, oldest first."""
+        about = (
+            ("invoice_id", payment.invoice_id)
+            if payment.invoice_id is not None
+            else ("pass_order_id", payment.pass_order_id)
+        )
+        mine = db.session.scalars(select(cls).filter_by(user_id=payment.user_id).order_by(cls.id))
+        return [notice for notice in mine if about in notice.facts.items()]
 
     @property
     def is_pending(self) -> bool:
         """Test whether this notice is still owed."""
         return self.status is NoticeStatus.PENDING
+
+    @property
+    def is_dead(self) -> bool:
+        """Test whether it was given up, and a person must look."""
+        return self.status is NoticeStatus.DEAD
 
     @property
     def is_to_customer(self) -> bool:
@@ -168,6 +196,33 @@ class Notice(Model):
         self._must_be_pending()
         self.status = NoticeStatus.DEAD
         self.last_error = error[:300]
+
+    def drop(self) -> None:
+        """Leave a mail that was given up as it is: the merchant has seen to it otherwise."""
+        self._must_be_dead()
+        self.status = NoticeStatus.DROPPED
+
+    def revive(self, *, now: datetime) -> None:
+        """Try again what was given up, from the first try on."""
+        self._must_be_dead()
+        self.status = NoticeStatus.PENDING
+        self.tries = 0
+        self.due_at = now
+
+    def repeat(self, *, cause: str, now: datetime) -> None:
+        """Owe the same mail to the same reader once more."""
+        Notice.owe(
+            self.kind,
+            cause=cause,
+            user_id=self.user_id,
+            facts=self.facts,
+            now=now,
+            may_be_known=True,
+        )
+
+    def _must_be_dead(self) -> None:
+        if self.status is not NoticeStatus.DEAD:
+            raise InvalidTransition(f"notice {self.id} is {self.status}, not dead")
 
     def _must_be_pending(self) -> None:
         if not self.is_pending:

@@ -3,34 +3,46 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select, update
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, select, update
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from models.base import Model, db
 
 if TYPE_CHECKING:
     from models.cash_receipt import CashReceipt
     from models.invoice import Invoice
+    from models.pass_order import PassOrder
+    from models.plan import Plan
+    from models.quote import Quote
     from models.refund import Refund
+    from models.subscription import Subscription
+    from rules.periods import Period
 
 
 class Payment(Model):
-    """A confirmed charge. The won of supply, VAT and tax-free part are Toss's, at approval.
+    """Money for an invoice or for a pass. The won of supply, VAT and tax-free part are Toss's.
 
-    `used_at` is the first visit to the library that this payment paid for.
+    They are those at approval. `used_at` is the first visit to the library that it paid for.
     """
 
     __table_args__ = (
+        Index("ix_payment_approved", "approved_at", "id"),
         CheckConstraint("amount_won > 0", name="amount_positive"),
         CheckConstraint(
             "refunded_won >= 0 AND refunded_won <= amount_won", name="refunded_within_amount"
+        ),
+        CheckConstraint(
+            "(invoice_id IS NULL) = (attempt_id IS NULL)"
+            " AND (invoice_id IS NULL) <> (pass_order_id IS NULL)",
+            name="one_purpose",
         ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
-    invoice_id: Mapped[int] = mapped_column(ForeignKey("invoice.id"), unique=True)
-    attempt_id: Mapped[int] = mapped_column(ForeignKey("payment_attempt.id"), unique=True)
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoice.id"), unique=True)
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey("payment_attempt.id"), unique=True)
+    pass_order_id: Mapped[str | None] = mapped_column(ForeignKey("pass_order.id"), unique=True)
     payment_key: Mapped[str] = mapped_column(String(200), unique=True)
     order_id: Mapped[str] = mapped_column(String(64), unique=True)
     amount_won: Mapped[int]
@@ -50,15 +62,53 @@ class Payment(Model):
     secret_fingerprint: Mapped[str] = mapped_column(String(16))
     api_version: Mapped[str | None] = mapped_column(String(50))
     approved_at: Mapped[datetime]
-    invoice: Mapped["Invoice"] = relationship(back_populates="payment")
+    invoice: Mapped["Invoice | None"] = relationship(back_populates="payment")
+    pass_order: Mapped["PassOrder | None"] = relationship(back_populates="payment")
     cash_receipt: Mapped["CashReceipt | None"] = relationship(back_populates="payment")
     refunds: Mapped[list["Refund"]] = relationship(back_populates="payment", order_by="Refund.id")
+
+    @classmethod
+    def with_key(cls, payment_key: str) -> "Payment | None":
+        """Return the payment of this payment key."""
+        return db.session.scalar(select(cls).filter_by(payment_key=payment_key))
+
+    @classmethod
+    def last_of_user(cls, user_id: int, *, limit: int) -> list["Payment"]:
+        """Return a customer's last payments with what they are for, newest first."""
+        query = select(cls).filter_by(user_id=user_id)
+        query = query.options(joinedload(cls.invoice), joinedload(cls.pass_order))
+        return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
 
     @classmethod
     def of_user(cls, user_id: int, *, limit: int | None = None) -> list["Payment"]:
         """Return a customer's payments, newest first."""
         query = select(cls).filter_by(user_id=user_id).order_by(cls.approved_at.desc())
         return list(db.session.scalars(query.limit(limit)))
+
+    @property
+    def subscription(self) -> "Subscription | None":
+        """Return the subscription that it pays for; none where it is for a pass."""
+        return self.invoice.subscription if self.invoice is not None else None
+
+    @property
+    def period(self) -> "Period":
+        """Return the days that it pays for."""
+        return self._subject.period
+
+    @property
+    def quote(self) -> "Quote":
+        """Return what was shown and agreed to before it."""
+        return self._subject.quote
+
+    @property
+    def plan(self) -> "Plan":
+        """Return what it pays for."""
+        return self.quote.plan
+
+    @property
+    def order_name(self) -> str:
+        """Return what the card statement calls it."""
+        return self._subject.order_name
 
     @property
     def balance_won(self) -> int:
@@ -98,3 +148,9 @@ class Payment(Model):
             update(Payment).where(Payment.id == self.id, Payment.used_at.is_(None)),
             {"used_at": now},
         )
+
+    @property
+    def _subject(self) -> "Invoice | PassOrder":
+        subject = self.invoice or self.pass_order
+        assert subject is not None
+        return subject

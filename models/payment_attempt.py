@@ -27,6 +27,7 @@ class AttemptStatus(StrEnum):
 
 
 _PENDING_SQL = text("status = 'pending'")
+_FAILED_SQL = text("status = 'failed'")
 _IN_FLIGHT_SQL = text("status IN ('pending', 'set_aside')")
 
 
@@ -51,6 +52,12 @@ class PaymentAttempt(Model):
             "id",
             sqlite_where=_PENDING_SQL,
             postgresql_where=_PENDING_SQL,
+        ),
+        Index(
+            "ix_payment_attempt_failed",
+            "settled_at",
+            sqlite_where=_FAILED_SQL,
+            postgresql_where=_FAILED_SQL,
         ),
         CheckConstraint("amount_won > 0", name="amount_positive"),
         CheckConstraint("(status = 'pending') = (settled_at IS NULL)", name="settled_with_time"),
@@ -110,6 +117,11 @@ class PaymentAttempt(Model):
         )
         db.session.add(attempt)
         return attempt
+
+    @classmethod
+    def with_order(cls, order_id: str) -> "PaymentAttempt | None":
+        """Return the attempt of this order number."""
+        return db.session.scalar(select(cls).filter_by(order_id=order_id))
 
     @classmethod
     def pending(

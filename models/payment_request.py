@@ -14,6 +14,7 @@ class RequestKind(StrEnum):
 
     ISSUE = "issue"
     CHARGE = "charge"
+    CONFIRM = "confirm"
     CANCEL = "cancel"
 
 
@@ -24,6 +25,7 @@ class PaymentRequest(Model):
         CheckConstraint(
             "(kind = 'issue') = (checkout_id IS NOT NULL)"
             " AND (kind = 'charge') = (attempt_id IS NOT NULL)"
+            " AND (kind = 'confirm') = (pass_order_id IS NOT NULL)"
             " AND (kind = 'cancel') = (refund_id IS NOT NULL)",
             name="one_subject",
         ),
@@ -34,6 +36,7 @@ class PaymentRequest(Model):
     checkout_id: Mapped[str | None] = mapped_column(ForeignKey("checkout.id"), index=True)
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey("payment_attempt.id"), index=True)
     refund_id: Mapped[int | None] = mapped_column(ForeignKey("refund.id"), index=True)
+    pass_order_id: Mapped[str | None] = mapped_column(ForeignKey("pass_order.id"), index=True)
     idempotency_key: Mapped[str] = mapped_column(String(36))
     secret_fingerprint: Mapped[str] = mapped_column(String(16))
     sent_at: Mapped[datetime]
@@ -53,6 +56,7 @@ class PaymentRequest(Model):
         checkout_id: str | None = None,
         attempt_id: int | None = None,
         refund_id: int | None = None,
+        pass_order_id: str | None = None,
     ) -> int:
         """Add a sending that is about to leave, and return its id."""
         values = {
@@ -60,6 +64,7 @@ class PaymentRequest(Model):
             "checkout_id": checkout_id,
             "attempt_id": attempt_id,
             "refund_id": refund_id,
+            "pass_order_id": pass_order_id,
             "idempotency_key": idempotency_key,
             "secret_fingerprint": secret_fingerprint,
             "sent_at": now,

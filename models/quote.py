@@ -25,6 +25,8 @@ class QuoteKind(StrEnum):
     REFUND = "refund"
     CHANGE_NOW = "change_now"
     CHANGE_LATER = "change_later"
+    PRICE_RISE = "price_rise"
+    PASS = "pass"
 
 
 class Quote(Model):
@@ -33,7 +35,7 @@ class Quote(Model):
     Never changed. `refund_won` comes back of `payment`; the days of a quote that only gives back
     are those of that payment, which the database does not tie it to: payments hang on quotes
     themselves, and two ties would be a circle. `lines` say how the amounts were worked out, in won
-    with a sign.
+    with a sign; see `line`.
     """
 
     __table_args__ = (
@@ -102,7 +104,7 @@ class Quote(Model):
             plan=plan,
             amount_won=plan.price_won,
             tax_free_won=plan.tax_free_won,
-            lines=[{"name": plan.name, "won": plan.price_won}],
+            lines=[line("%(plan)s", plan.price_won, plan=plan)],
             anchor_on=anchor_on,
             period_start_on=period.start_on,
             period_end_on=period.end_on,
@@ -111,6 +113,23 @@ class Quote(Model):
         )
         db.session.add(quote)
         return quote
+
+    @classmethod
+    def open_pass_for(cls, user: User, plan: Plan, *, begins_on: date, now: datetime) -> "Quote":
+        """Return the quote of a pass from this day on that stands for a good while, or add one."""
+        query = select(cls).filter_by(
+            user_id=user.id, plan_id=plan.id, anchor_on=begins_on, kind=QuoteKind.PASS
+        )
+        query = query.where(cls.expires_at > now + CHECKOUT_LIFETIME / 2)
+        found = db.session.scalar(query.order_by(cls.id.desc()).limit(1))
+        return found or cls._of_plan(
+            QuoteKind.PASS,
+            user_id=user.id,
+            plan=plan,
+            anchor_on=begins_on,
+            lines=[{"name": plan.name, "won": plan.price_won}],
+            now=now,
+        )
 
     @classmethod
     def refund(
@@ -156,7 +175,7 @@ class Quote(Model):
         now: datetime,
     ) -> "Quote":
         """Add the quote of another plan that begins today; what is left of a payment comes back."""
-        quote = cls._change(
+        quote = cls._of_plan(
             QuoteKind.CHANGE_NOW,
             user_id=user_id,
             plan=plan,
@@ -174,17 +193,32 @@ class Quote(Model):
     @classmethod
     def change_later(cls, *, user_id: int, plan: Plan, anchor_on: date, now: datetime) -> "Quote":
         """Add the quote of another plan that begins when the paid period is over."""
-        return cls._change(
+        return cls._of_plan(
             QuoteKind.CHANGE_LATER,
             user_id=user_id,
             plan=plan,
             anchor_on=anchor_on,
-            lines=[{"name": plan.name, "won": plan.price_won}],
+            lines=[line("%(plan)s", plan.price_won, plan=plan)],
             now=now,
         )
 
     @classmethod
-    def _change(
+    def price_rise(
+        cls, *, user_id: int, plan: Plan, anchor_on: date, period: Period, now: datetime
+    ) -> "Quote":
+        """Add the quote of a dearer plan for a later period of a term, which goes on."""
+        return cls._of_plan(
+            QuoteKind.PRICE_RISE,
+            user_id=user_id,
+            plan=plan,
+            anchor_on=anchor_on,
+            period=period,
+            lines=[line("%(plan)s", plan.price_won, plan=plan)],
+            now=now,
+        )
+
+    @classmethod
+    def _of_plan(
         cls,
         kind: QuoteKind,
         *,
@@ -193,8 +227,9 @@ class Quote(Model):
         anchor_on: date,
         lines: list[dict[str, Any]],
         now: datetime,
+        period: Period | None = None,
     ) -> "Quote":
-        period = plan.period(anchor_on, 1)
+        period = period or plan.period(anchor_on, 1)
         quote = cls(
             kind=kind,
             user_id=user_id,
@@ -218,6 +253,11 @@ class Quote(Model):
         return self.kind is QuoteKind.CHANGE_NOW
 
     @property
+    def is_price_rise(self) -> bool:
+        """Test whether this is a higher price for what goes on: it needs a consent in its days."""
+        return self.kind is QuoteKind.PRICE_RISE
+
+    @property
     def period(self) -> Period:
         """Return the days that the amount pays for."""
         return Period(self.period_start_on, self.period_end_on)
@@ -228,6 +268,11 @@ class Quote(Model):
         return self.payment is not None and self.refund_won == self.payment.amount_won
 
     @property
+    def is_by_merchant(self) -> bool:
+        """Test whether the merchant gives this money back, not the customer asks for it."""
+        return self.refund_cause is RefundCause.MERCHANT
+
+    @property
     def is_withdrawal(self) -> bool:
         """Test whether this is 청약철회, not 중도해지."""
         return self.refund_cause is RefundCause.WITHDRAWAL
@@ -235,6 +280,26 @@ class Quote(Model):
     def is_open(self, now: datetime) -> bool:
         """Test whether the offer still stands."""
         return now < self.expires_at
+
+
+def line(
+    text: str, won: int, *, plan: Plan | None = None, facts: dict[str, int] | None = None
+) -> dict[str, Any]:
+    """Return a line of a quote: an amount, and what it is.
+
+    `name` says that in Korean, for good. `text` is the same with places for the numbers in `facts`
+    and for the name of `plan`, so that a page can say it in another language.
+    """
+    values: dict[str, Any] = dict(facts or {})
+    if plan is not None:
+        values["plan"] = plan.name
+    return {
+        "name": text % values if values else text,
+        "won": won,
+        "text": text,
+        "facts": values,
+        "plan_id": plan.id if plan is not None else None,
+    }
 
 
 def refund_expiry(now: datetime) -> datetime:

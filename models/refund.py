@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from models.base import InvalidTransition, Model, batch, db
 from models.payment import Payment
+from rules.wording import N_
 
 if TYPE_CHECKING:
     from models.payment_request import PaymentRequest
@@ -22,6 +23,7 @@ class RefundCause(StrEnum):
     WITHDRAWAL = "withdrawal"
     TERMINATION = "termination"
     PLAN_CHANGE = "plan_change"
+    MERCHANT = "merchant"
     LATE_SUCCESS = "late_success"
     ELSEWHERE = "elsewhere"
 
@@ -42,15 +44,17 @@ class RefundStatus(StrEnum):
 
 
 REASONS = {
-    RefundCause.WITHDRAWAL: "청약철회",
-    RefundCause.TERMINATION: "중도해지",
-    RefundCause.PLAN_CHANGE: "플랜 변경",
-    RefundCause.LATE_SUCCESS: "잘못된 결제 취소",
-    RefundCause.ELSEWHERE: "결제 취소",
+    RefundCause.WITHDRAWAL: N_("청약철회"),
+    RefundCause.TERMINATION: N_("중도해지"),
+    RefundCause.PLAN_CHANGE: N_("플랜 변경"),
+    RefundCause.MERCHANT: N_("판매자 환불"),
+    RefundCause.LATE_SUCCESS: N_("잘못된 결제 취소"),
+    RefundCause.ELSEWHERE: N_("결제 취소"),
 }
 """What Toss is told, and the customer's card statement may say."""
 
 _PENDING_SQL = text("status = 'pending'")
+_BY_HAND_SQL = text("status = 'by_hand'")
 
 
 class Refund(Model):
@@ -74,6 +78,13 @@ class Refund(Model):
             sqlite_where=_PENDING_SQL,
             postgresql_where=_PENDING_SQL,
         ),
+        Index(
+            "ix_refund_by_hand",
+            "id",
+            sqlite_where=_BY_HAND_SQL,
+            postgresql_where=_BY_HAND_SQL,
+        ),
+        Index("ix_refund_asked", "created_at", "id"),
         CheckConstraint("amount_won > 0", name="amount_positive"),
         CheckConstraint("amount_won <= balance_before_won", name="amount_within_balance"),
         CheckConstraint(
@@ -173,10 +184,16 @@ class Refund(Model):
         return batch(query, after=after, limit=limit)
 
     @classmethod
-    def owed_by_hand(cls) -> list["Refund"]:
+    def key_pair_of(cls, refund_id: int) -> str:
+        """Return the pair of keys that the payment was made with: no other can cancel it."""
+        query = select(Payment.key_pair).join(cls, cls.payment_id == Payment.id)
+        return db.session.scalars(query.where(cls.id == refund_id)).one()
+
+    @classmethod
+    def owed_by_hand(cls, limit: int | None = None) -> list["Refund"]:
         """Return what the merchant must give back in another way, the oldest first."""
-        query = select(cls).filter_by(status=RefundStatus.BY_HAND).order_by(cls.id)
-        return list(db.session.scalars(query))
+        query = select(cls).filter_by(status=RefundStatus.BY_HAND).order_by(cls.id).limit(limit)
+        return list(db.session.scalars(query.options(joinedload(cls.payment))))
 
     @property
     def is_pending(self) -> bool:

@@ -11,6 +11,7 @@ from models.billing_key import BillingKey
 from models.cash_receipt import CashReceipt, ReceiptStatus
 from models.checkout import Checkout
 from models.notice import Notice, NoticeStatus
+from models.pass_order import PassOrder, PassStatus
 from models.payment_attempt import AttemptStatus, PaymentAttempt
 from models.refund import Refund, RefundStatus
 from models.sign_in import SignIn
@@ -44,6 +45,10 @@ class ShopClock(Model):
         pending = PaymentAttempt.status == AttemptStatus.PENDING
         _carry(PaymentAttempt, PaymentAttempt.next_look_up_at, jump, pending)
         _carry(PaymentAttempt, PaymentAttempt.resend_after, jump, pending)
+        confirming = PassOrder.status == PassStatus.CONFIRMING
+        _carry(PassOrder, PassOrder.leased_until, jump, confirming)
+        _carry(PassOrder, PassOrder.next_look_up_at, jump, confirming)
+        _carry(PassOrder, PassOrder.resend_after, jump, confirming)
         under_way = Refund.status == RefundStatus.PENDING
         _carry(Refund, Refund.next_look_up_at, jump, under_way)
         _carry(Refund, Refund.resend_after, jump, under_way)

@@ -1,5 +1,6 @@
 """A subscription: a customer's agreement to a plan, and who may read on the strength of it."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -12,8 +13,11 @@ from sqlalchemy import (
     Index,
     Select,
     bindparam,
+    func,
+    literal,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.orm import (
     Mapped,
@@ -38,6 +42,7 @@ from rules.periods import Period, seoul_date, seoul_instant
 
 if TYPE_CHECKING:
     from models.invoice import Invoice
+    from models.price_change import PriceChange
 
 
 class SubscriptionStatus(StrEnum):
@@ -46,6 +51,17 @@ class SubscriptionStatus(StrEnum):
     INCOMPLETE = "incomplete"
     ACTIVE = "active"
     PAST_DUE = "past_due"
+    ENDED = "ended"
+
+
+class SubscriptionGroup(StrEnum):
+    """What the merchant lists together; `leaving`: its end is scheduled."""
+
+    ALL = "all"
+    ACTIVE = "active"
+    PAST_DUE = "past-due"
+    LEAVING = "leaving"
+    INCOMPLETE = "incomplete"
     ENDED = "ended"
 
 
@@ -59,6 +75,7 @@ class EndReason(StrEnum):
     WITHDRAWN = "withdrawn"
     TERMINATED = "terminated"
     REFUNDED = "refunded"
+    BY_MERCHANT = "by_merchant"
 
 
 _LIVE = (SubscriptionStatus.INCOMPLETE, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
@@ -67,18 +84,24 @@ _TO_CHARGE_SQL = text("next_charge_on IS NOT NULL")
 _TO_REMIND_SQL = text("next_reminder_on IS NOT NULL")
 _PAST_DUE_SQL = text("status = 'past_due'")
 _INCOMPLETE_SQL = text("status = 'incomplete'")
+_ACTIVE_SQL = text("status = 'active'")
+_ENDED_SQL = text("status = 'ended'")
 _LEAVING_SQL = text("ends_at IS NOT NULL AND status <> 'ended'")
 
 
 class Subscription(Model):
-    """One agreement. Days are Seoul days: `paid_until_on` is the first day not paid for.
+    """One agreement. Days are Seoul days: `paid_until_on` is the first day that is not served.
+
+    It is the end of the period that was paid for, or later where the merchant gave more days.
 
     `next_charge_on` is the day on which the shop begins a charge of its own accord; there is none
     while an attempt is in flight, or where only the customer or the merchant can go on.
     `next_reminder_on` is the day on which the customer is told of the next renewal.
     `grace_ends_on` stands while past due: the first day on which the subscription is given up.
     `held_since` stands while the merchant must decide about an invoice; access goes on.
-    `next_plan` is what the customer chose for the time after the paid period.
+    `next_plan` is what the customer chose for the time from `next_quote`'s first day on: another
+    plan after the paid period, or a higher price from one of the next periods on. `price_change`
+    is the higher price that its customer may still answer.
     """
 
     __table_args__ = (
@@ -125,6 +148,19 @@ class Subscription(Model):
             sqlite_where=_LEAVING_SQL,
             postgresql_where=_LEAVING_SQL,
         ),
+        Index(
+            "ix_subscription_active",
+            "id",
+            sqlite_where=_ACTIVE_SQL,
+            postgresql_where=_ACTIVE_SQL,
+        ),
+        Index(
+            "ix_subscription_ended",
+            "ended_at",
+            "id",
+            sqlite_where=_ENDED_SQL,
+            postgresql_where=_ENDED_SQL,
+        ),
         CheckConstraint("term_no >= 1 AND period_no >= 0", name="numbers_not_negative"),
         CheckConstraint(
             "(status = 'past_due') = (past_due_since IS NOT NULL)"
@@ -146,7 +182,8 @@ class Subscription(Model):
         ),
         CheckConstraint(
             "(next_plan_id IS NULL) = (next_quote_id IS NULL)"
-            " AND (next_plan_id IS NULL OR (status = 'active' AND ends_at IS NULL))",
+            " AND (next_plan_id IS NULL"
+            " OR (status IN ('active', 'past_due') AND ends_at IS NULL))",
             name="next_plan_whole",
         ),
         CheckConstraint("(status = 'ended') = (ended_at IS NOT NULL)", name="ended_with_time"),
@@ -189,6 +226,12 @@ class Subscription(Model):
     invoices: Mapped[list["Invoice"]] = relationship(
         back_populates="subscription", order_by="Invoice.id"
     )
+    price_change: Mapped["PriceChange | None"] = relationship(
+        primaryjoin=(
+            "and_(PriceChange.subscription_id == Subscription.id, PriceChange.look_on.is_not(None))"
+        ),
+        viewonly=True,
+    )
 
     @classmethod
     def begin(
@@ -225,6 +268,12 @@ class Subscription(Model):
         return db.session.get_one(cls, subscription_id)
 
     @classmethod
+    def live_counts(cls) -> dict[int, int]:
+        """Return how many live subscriptions each plan has, by its id; by one query."""
+        query = select(cls.plan_id, func.count()).where(_is_live(cls)).group_by(cls.plan_id)
+        return {row[0]: row[1] for row in db.session.execute(query)}
+
+    @classmethod
     def live_for(cls, user_id: int, product_id: int) -> "Subscription | None":
         """Return the customer's one live subscription to this product."""
         return db.session.scalar(
@@ -251,6 +300,39 @@ class Subscription(Model):
         return db.session.scalar(
             select(cls).filter_by(billing_key_id=billing_key_id).where(_is_live(cls))
         )
+
+    @classmethod
+    def last_charged_with(cls, billing_key_id: int) -> int | None:
+        """Return the newest subscription that this card pays or paid for."""
+        query = select(cls.id).filter_by(billing_key_id=billing_key_id).order_by(cls.id.desc())
+        return db.session.scalar(query.limit(1))
+
+    @classmethod
+    def listed(
+        cls, group: SubscriptionGroup, count: int, *, after: int | None = None
+    ) -> list["Subscription"]:
+        """Return the first subscriptions of a group, or those that follow the one with this id.
+
+        Those past due and those on their way out come in the order of their end, the others newest
+        first.
+        """
+        column, condition, is_rising = _GROUPS[group]
+        keys = [getattr(cls, column), cls.id] if column != "id" else [cls.id]
+        query = select(cls).limit(count)
+        if condition is not None:
+            query = query.where(text(condition))
+        if after is not None and (last := db.session.get(cls, after)) is not None:
+            place = tuple_(*[literal(getattr(last, key.key), key.type) for key in keys])
+            query = query.where(tuple_(*keys) > place if is_rising else tuple_(*keys) < place)
+        return list(
+            db.session.scalars(query.order_by(*keys if is_rising else [k.desc() for k in keys]))
+        )
+
+    @classmethod
+    def of_users(cls, user_ids: Sequence[int]) -> list["Subscription"]:
+        """Return the subscriptions of these users, newest first."""
+        query = select(cls).where(cls.user_id.in_(user_ids)).order_by(cls.id.desc())
+        return list(db.session.scalars(query))
 
     @classmethod
     def claimed(cls, subscription_id: int, *, key_pair: str) -> "Subscription | None":
@@ -367,16 +449,32 @@ class Subscription(Model):
         return Period(self.paid_from_on, self.paid_until_on)
 
     @property
+    def next_choice(self) -> Quote | None:
+        """Return the quote that the customer chose for the next renewal, if there is one."""
+        quote = self.next_quote
+        if quote is None or quote.period_start_on != self._own_next_period.start_on:
+            return None
+        return quote
+
+    @property
     def next_period(self) -> Period:
         """Return the days that the next renewal will pay for, of the plan that it is for."""
-        if self.next_quote is not None:
-            return self.next_quote.period
-        return self.plan.period(self.anchor_on, self.period_no + 1)
+        choice = self.next_choice
+        return self._own_next_period if choice is None else choice.period
+
+    @property
+    def extra_days(self) -> Period | None:
+        """Return the days after the paid period that the merchant gave for nothing."""
+        if not self.period_no or self.paid_until_on is None:
+            return None
+        ends_on = self.plan.period(self.anchor_on, self.period_no).end_on
+        return Period(ends_on, self.paid_until_on) if ends_on < self.paid_until_on else None
 
     @property
     def next_won(self) -> int:
         """Return what the next renewal will cost."""
-        return self.next_plan.price_won if self.next_plan is not None else self.plan.price_won
+        choice = self.next_choice
+        return self.plan.price_won if choice is None else choice.amount_won
 
     @property
     def next_term_no(self) -> int:
@@ -465,9 +563,31 @@ class Subscription(Model):
         self.anchor_on = self.next_charge_on = anchor_on
         self.next_reminder_on = None
 
-    def plan_next(self, quote: Quote | None) -> None:
-        """Go on with the quote's plan after the paid period; None undoes that."""
+    def extend(self, days: int, *, now: datetime) -> None:
+        """Serve so many days more; what comes next comes so many days later."""
         self._must_be(SubscriptionStatus.ACTIVE)
+        assert self.paid_until_on is not None
+        self.paid_until_on += timedelta(days=days)
+        if self.is_canceling:
+            self.ends_at = seoul_instant(self.paid_until_on)
+        else:
+            self.next_charge_on = self.paid_until_on
+            self._remind_after(seoul_date(now) - timedelta(days=1))
+
+    def begin_term_after_extra_days(self) -> None:
+        """Count periods anew from the day after those that the merchant gave."""
+        self._must_be(SubscriptionStatus.ACTIVE)
+        assert self.paid_until_on is not None
+        self.term_no = self.next_term_no
+        self.period_no = 0
+        self.anchor_on = self.paid_until_on
+
+    def plan_next(self, quote: Quote | None) -> None:
+        """Go on with the quote's plan from its first day on; None undoes that."""
+        if quote is None:
+            self._must_run()
+        else:
+            self._must_be(SubscriptionStatus.ACTIVE)
         self.next_quote = quote
         self.next_plan = quote.plan if quote is not None else None
 
@@ -481,6 +601,14 @@ class Subscription(Model):
         self.term_no = self.next_term_no
         self.period_no = 0
         self._agree_to(quote)
+
+    def go_on_with(self, quote: Quote) -> None:
+        """Owe the quote's price from the next period on; the term goes on as it is."""
+        self._must_be(SubscriptionStatus.ACTIVE)
+        if self.next_quote is quote:
+            self.plan_next(None)
+        self.plan, self.quote = quote.plan, quote
+        self.quote_id = quote.id
 
     def switch_plan(self, quote: Quote, term_no: int) -> None:
         """Begin the quote's plan at once: its first period was just paid."""
@@ -542,6 +670,17 @@ class Subscription(Model):
         self.ended_at = now
         self.end_reason = reason
 
+    @property
+    def next_place(self) -> tuple[date, int]:
+        """Return the anchor and the number of the next period, of the plan as it is."""
+        if self.extra_days is not None:
+            return self.extra_days.end_on, 1
+        return self.anchor_on, self.period_no + 1
+
+    @property
+    def _own_next_period(self) -> Period:
+        return self.plan.period(*self.next_place)
+
     def _agree_to(self, quote: Quote) -> None:
         """Go by another quote; its id is needed before the next flush, for invoices."""
         self.plan, self.quote, self.anchor_on = quote.plan, quote, quote.anchor_on
@@ -576,6 +715,20 @@ class Subscription(Model):
     def _must_be(self, status: SubscriptionStatus) -> None:
         if self.status is not status:
             raise InvalidTransition(f"subscription {self.id} is {self.status}, not {status}")
+
+
+_GROUPS: dict[SubscriptionGroup, tuple[str, str | None, bool]] = {
+    SubscriptionGroup.ALL: ("id", None, False),
+    SubscriptionGroup.ACTIVE: ("id", "subscription.status = 'active'", False),
+    SubscriptionGroup.PAST_DUE: ("grace_ends_on", "subscription.status = 'past_due'", True),
+    SubscriptionGroup.LEAVING: (
+        "ends_at",
+        "subscription.ends_at IS NOT NULL AND subscription.status <> 'ended'",
+        True,
+    ),
+    SubscriptionGroup.INCOMPLETE: ("created_at", "subscription.status = 'incomplete'", False),
+    SubscriptionGroup.ENDED: ("ended_at", "subscription.status = 'ended'", False),
+}
 
 
 @cache

@@ -6,10 +6,11 @@ from uuid import uuid4
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import CheckConstraint, String, select
+from sqlalchemy import CheckConstraint, Index, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Model, db
+from models.base import Model, beginning_with, db
+from rules.wording import Language
 
 _hasher = PasswordHasher()
 _ABSENT = _hasher.hash("nobody has this password")
@@ -24,16 +25,32 @@ class Role(StrEnum):
 
 
 class User(Model):
-    """An account; `customer_key` is who it is to Toss: random, and never shown but to its owner."""
+    """An account; mails come in its `language`.
+
+    `customer_key` is who it is to Toss: random, and never shown but to its owner.
+    """
 
     __tablename__ = "user_account"
-    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        Index(
+            "ix_user_account_email_beginning",
+            "email",
+            postgresql_ops={"email": "varchar_pattern_ops"},
+        ),
+        Index(
+            "ix_user_account_name_beginning",
+            "name",
+            postgresql_ops={"name": "varchar_pattern_ops"},
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(100), unique=True)
     name: Mapped[str] = mapped_column(String(50))
     password_hash: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role] = mapped_column(default=Role.CUSTOMER)
+    language: Mapped[Language] = mapped_column(default=Language.KOREAN)
     customer_key: Mapped[str] = mapped_column(String(50), unique=True, default=lambda: str(uuid4()))
     created_at: Mapped[datetime]
     password_changed_at: Mapped[datetime]
@@ -83,6 +100,38 @@ class User(Model):
     def with_email(cls, email: str) -> "User | None":
         """Return the account with this address, whatever its case."""
         return db.session.scalar(select(cls).filter_by(email=cls.normalized_email(email)))
+
+    @classmethod
+    def called(cls, beginning: str, *, limit: int) -> list["User"]:
+        """Return the accounts whose address or name begins with this text, newest first."""
+        by_email = select(cls.id).where(beginning_with(cls.email, beginning.lower()))
+        by_name = select(cls.id).where(beginning_with(cls.name, beginning))
+        ids = [
+            *db.session.scalars(by_email.limit(limit)),
+            *db.session.scalars(by_name.limit(limit)),
+        ]
+        query = select(cls).where(cls.id.in_(ids)).order_by(cls.id.desc())
+        return list(db.session.scalars(query.limit(limit)))
+
+    @classmethod
+    def with_ids(cls, user_ids: list[int]) -> list["User"]:
+        """Return these accounts, newest first."""
+        query = select(cls).where(cls.id.in_(user_ids)).order_by(cls.id.desc())
+        return list(db.session.scalars(query))
+
+    @classmethod
+    def newest(cls, count: int, *, before: int | None = None) -> list["User"]:
+        """Return the last accounts, newest first; with `before`, those made before that one."""
+        query = select(cls).order_by(cls.id.desc()).limit(count)
+        if before is not None:
+            query = query.where(cls.id < before)
+        return list(db.session.scalars(query))
+
+    @classmethod
+    def newest_reviewer(cls) -> "User | None":
+        """Return the account that was made last for Toss's reviewer and is still open."""
+        query = select(cls).filter_by(role=Role.REVIEWER, closed_at=None)
+        return db.session.scalar(query.order_by(cls.id.desc()).limit(1))
 
     @classmethod
     def with_credentials(cls, email: str, password: str) -> "User | None":

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, Text, select, text
+from sqlalchemy import ForeignKey, Index, String, Text, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_on_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_on_sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Model, batch, db
+from models.base import InvalidTransition, Model, batch, db
 from models.vault import Vault
 
 MAX_TRIES = 12
@@ -26,12 +26,14 @@ class WebhookStatus(StrEnum):
 
 
 _PENDING_SQL = text("status = 'pending'")
+_DEAD_SQL = text("status = 'dead'")
 
 
 class WebhookEvent(Model):
     """One transmission; the body is encrypted, as it may hold secrets of a payment.
 
     A repeat of a transmission id, or of a body that came without one, adds no row.
+    `subscription_id` is what it turned out to speak of.
     """
 
     __table_args__ = (
@@ -42,6 +44,7 @@ class WebhookEvent(Model):
             sqlite_where=_PENDING_SQL,
             postgresql_where=_PENDING_SQL,
         ),
+        Index("ix_webhook_event_dead", "id", sqlite_where=_DEAD_SQL, postgresql_where=_DEAD_SQL),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -53,6 +56,7 @@ class WebhookEvent(Model):
     received_at: Mapped[datetime] = mapped_column(index=True)
     next_try_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscription.id"), index=True)
 
     @classmethod
     def keep(
@@ -98,19 +102,48 @@ class WebhookEvent(Model):
         """Return an event as it is now, its row locked until the commit."""
         return db.session.get_one(cls, event_id, with_for_update=True, populate_existing=True)
 
+    @classmethod
+    def dead_ones(cls, limit: int) -> list["WebhookEvent"]:
+        """Return the events that were given up, the oldest first."""
+        query = select(cls).filter_by(status=WebhookStatus.DEAD).order_by(cls.id)
+        return list(db.session.scalars(query.limit(limit)))
+
     @property
     def is_pending(self) -> bool:
         """Test whether nothing was made of it yet."""
         return self.status is WebhookStatus.PENDING
 
+    @property
+    def is_dead(self) -> bool:
+        """Test whether it was given up, and a person must look."""
+        return self.status is WebhookStatus.DEAD
+
     def body(self, vault: Vault) -> str:
         """Return what was posted."""
         return vault.decrypt(self.ciphertext)
 
-    def settle(self, *, was_ours: bool, now: datetime) -> None:
+    def settle(self, *, was_ours: bool, subscription_id: int | None, now: datetime) -> None:
         """Note that it was acted on, or that nothing here knows what it speaks of."""
         self.status = WebhookStatus.DONE if was_ours else WebhookStatus.IGNORED
+        self.subscription_id = subscription_id
         self.settled_at = now
+
+    def revive(self, *, now: datetime) -> None:
+        """Try again what was given up, from the first try on."""
+        self._must_be_dead()
+        self.status = WebhookStatus.PENDING
+        self.tries = 0
+        self.settled_at = None
+        self.next_try_at = now
+
+    def drop(self) -> None:
+        """Leave an event that was given up as it is: the merchant has seen to it otherwise."""
+        self._must_be_dead()
+        self.status = WebhookStatus.IGNORED
+
+    def _must_be_dead(self) -> None:
+        if self.status is not WebhookStatus.DEAD:
+            raise InvalidTransition(f"webhook event {self.id} is {self.status}, not dead")
 
     def postpone(self, *, now: datetime) -> bool:
         """Try again later; False where this was the last try."""

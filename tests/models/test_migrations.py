@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import flask_migrate
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
@@ -11,6 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from config import ROOT
 from models import db
+
+pytestmark = pytest.mark.slow
 
 MIGRATIONS = str(Path(ROOT) / "migrations")
 
