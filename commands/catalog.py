@@ -7,24 +7,32 @@ from typing import Any, BinaryIO
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 import clock
-from models import AuditEntry, InvalidTransition, Plan, Product, db
-from models.plan import TaxKind
-from rules.periods import Interval
+from billing.catalogue import load_plan, load_product
+from models import AuditEntry, InvalidTransition, Product, db
+from rules.catalogue import doubtful_words
 
 catalog = AppGroup("catalog", help="Products and plans.")
+
+_KEYS_OF_PLAN = {
+    "slug", "name", "summary", "description", "features", "price_won", "tax_kind", "tax_free_won",
+    "interval", "interval_count", "kind", "retired", "translations",
+}  # fmt: skip
 
 
 @catalog.command("load")
 @click.argument("file", type=click.File("rb"))
-def load_catalog(file: BinaryIO) -> None:
+@click.option("--if-empty", is_flag=True, help="do nothing where there is a product already")
+def load_catalog(file: BinaryIO, if_empty: bool) -> None:
     """Add the products and plans of a TOML file, and update their words; safe to repeat.
 
-    Nothing is loaded where anything is wrong; every mistake is told at once.
+    Nothing is loaded where anything is wrong; every mistake is told at once. What the file names is
+    then as the file has it, whatever was changed in the back office.
     """
+    if Product.lock_catalogue() and if_empty:
+        click.echo("there is a catalogue already")
+        return
     try:
         products = tomllib.load(file)["products"]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
@@ -47,37 +55,26 @@ def load_catalog(file: BinaryIO) -> None:
 def _load_product(values: dict[str, Any], position: int, mistakes: list[str]) -> None:
     slug = values.get("slug", f"number {position + 1}")
     with _telling(f"product {slug}", mistakes):
-        product = db.session.scalar(select(Product).filter_by(slug=values["slug"]))
-        if product is None:
-            product = Product(slug=values["slug"])
-            db.session.add(product)
-        product.name, product.description = values["name"], values["description"]
-        product.position = position
-        db.session.flush()
+        product = load_product(values, position=position, now=clock.now())
         for place, plan in enumerate(values["plans"]):
             with _telling(f"plan {plan.get('slug', f'number {place + 1} of {slug}')}", mistakes):
-                _load_plan(product, dict(plan), place)
+                _refuse_unknown_keys(plan)
+                load_plan(product, plan, position=place, now=clock.now())
+                _warn(plan)
 
 
-def _load_plan(product: Product, values: dict[str, Any], position: int) -> None:
-    retired = values.pop("retired", False)
-    values |= {
-        "features": "\n".join(values.get("features", [])),
-        "interval": Interval(values["interval"]),
-        "tax_kind": TaxKind(values.get("tax_kind", "taxable")),
-        "position": position,
-    }
-    plan = db.session.scalar(select(Plan).filter_by(slug=values["slug"]))
-    if plan is None:
-        plan = Plan(product=product)
-        db.session.add(plan)
-    for name, value in values.items():
-        if not hasattr(Plan, name):
-            raise ValueError(f"unknown key: {name}")
-        if getattr(plan, name) != value:
-            setattr(plan, name, value)
-    plan.retired_at = (plan.retired_at or clock.now()) if retired else None
-    db.session.flush()
+def _refuse_unknown_keys(plan: dict[str, Any]) -> None:
+    unknown = set(plan) - _KEYS_OF_PLAN
+    if unknown:
+        raise ValueError(f"unknown key: {', '.join(sorted(unknown))}")
+
+
+def _warn(plan: dict[str, Any]) -> None:
+    found = doubtful_words(*(str(plan[name]) for name in ("name", "summary", "description")))
+    if found:
+        click.echo(
+            f"plan {plan['slug']}: a reviewer may refuse it for {', '.join(found)}", err=True
+        )
 
 
 @contextmanager
@@ -90,7 +87,5 @@ def _telling(what: str, mistakes: list[str]) -> Iterator[None]:
         mistakes.append(f"{what}: {error} is missing")
     except InvalidTransition as error:
         mistakes.append(f"{what}: {error} (give it a new slug)")
-    except IntegrityError as error:
-        mistakes.append(f"{what}: {error.orig}")
     except (ValueError, TypeError, AttributeError) as error:
         mistakes.append(f"{what}: {error}")
