@@ -20,7 +20,17 @@ from gateways.payment import (
     PaymentGatewayError,
     RequestRejected,
 )
-from models import AuditEntry, Invoice, Notice, Payment, PaymentRequest, Quote, Refund, db
+from models import (
+    AuditEntry,
+    Invoice,
+    Notice,
+    PassOrder,
+    Payment,
+    PaymentRequest,
+    Quote,
+    Refund,
+    db,
+)
 from models.notice import NoticeKind
 from models.payment_request import RequestKind
 from models.refund import RefundCause
@@ -47,7 +57,7 @@ def begin_refund(
     """Owe `won` of a payment, in the caller's commit; None where that is nothing.
 
     A payment that Toss cannot cancel in part becomes work for the merchant. The caller holds the
-    lock of the subscription.
+    lock of the subscription, or of the pass order.
     """
     if not won:
         return None
@@ -74,7 +84,8 @@ def give_back(*, refund_id: int, gateway: PaymentGateway, now: datetime) -> None
     """Take a pending refund as far as it will go now: ask Toss for it, or about it.
 
     What was asked before is looked up first; only where Toss does not know it, and two time-outs
-    later, the same request is sent again with the same idempotency key.
+    later, the same request is sent again with the same idempotency key. Where Toss holds another
+    balance than the books, what happened there is booked first, and what is left is asked for.
 
     :raises OutcomeUnknown: it stays pending; asked again later.
     :raises RequestRejected: Toss refuses for good, the merchant owes it by hand; or refuses the
@@ -92,7 +103,12 @@ def give_back(*, refund_id: int, gateway: PaymentGateway, now: datetime) -> None
         refund = _locked(refund_id)
         if not _may_send_again(refund, gateway=gateway, now=now):
             return
-    _send(refund, gateway=gateway, now=now)
+    if _send(refund, gateway=gateway, now=now):
+        return
+    sync(payment_id=db.session.get_one(Refund, refund_id).payment_id, gateway=gateway, now=now)
+    refund = _locked(refund_id)
+    if _may_send_again(refund, gateway=gateway, now=now):
+        _send(refund, gateway=gateway, now=now)
 
 
 def sync(*, payment_id: int, gateway: PaymentGateway, now: datetime) -> None:
@@ -105,12 +121,14 @@ def sync(*, payment_id: int, gateway: PaymentGateway, now: datetime) -> None:
     answer = gateway.find_payment(payment_key)
     if answer is None:
         raise OutcomeUnknown("NOT_FOUND_PAYMENT", "Toss does not know a payment that it took")
-    _lock_payment(payment_id)
+    lock_payment(payment_id)
     _book(db.session.get_one(Payment, payment_id), answer, now=now)
     db.session.commit()
 
 
-def settle_by_hand(*, refund_id: int, actor_id: int | None, now: datetime) -> bool:
+def settle_by_hand(
+    *, refund_id: int, actor_id: int | None, now: datetime, reason: str | None = None
+) -> bool:
     """Note that the merchant gave back what Toss would not; False where nothing was owed."""
     refund = _locked(refund_id)
     if not refund.is_by_hand:
@@ -119,19 +137,21 @@ def settle_by_hand(*, refund_id: int, actor_id: int | None, now: datetime) -> bo
     refund.pay_by_hand(now=now)
     refund.payment.note_refund(refund.amount_won, now=now)
     _tell(refund, now=now)
-    _log("refund.paid_by_hand", refund, actor_id=actor_id, now=now)
+    _log("refund.paid_by_hand", refund, actor_id=actor_id, reason=reason, now=now)
     db.session.commit()
     return True
 
 
-def ask_again(*, refund_id: int, actor_id: int | None, now: datetime) -> bool:
+def ask_again(
+    *, refund_id: int, actor_id: int | None, now: datetime, reason: str | None = None
+) -> bool:
     """Ask Toss once more for what it refused; False where nothing is owed by hand."""
     refund = _locked(refund_id)
     if not refund.is_by_hand:
         db.session.rollback()
         return False
     refund.ask_again(now=now)
-    _log("refund.asked_again", refund, actor_id=actor_id, now=now)
+    _log("refund.asked_again", refund, actor_id=actor_id, reason=reason, now=now)
     db.session.commit()
     return True
 
@@ -141,15 +161,17 @@ def _pause(refund: Refund, gateway: PaymentGateway) -> timedelta:
 
 
 def _locked(refund_id: int) -> Refund:
-    """Return a refund as it is now, its subscription locked until the commit."""
-    _lock_payment(db.session.get_one(Refund, refund_id).payment_id)
+    """Return a refund as it is now, what it is about locked until the commit."""
+    lock_payment(db.session.get_one(Refund, refund_id).payment_id)
     return db.session.get_one(Refund, refund_id)
 
 
-def _lock_payment(payment_id: int) -> None:
+def lock_payment(payment_id: int) -> None:
+    """Lock the subscription or the pass order that a payment is for, until the commit."""
     db.session.flush()
     db.session.expire_all()
-    db.session.execute(_LOCK, {"payment_id": payment_id})
+    if db.session.execute(_LOCK, {"payment_id": payment_id}).first() is None:
+        db.session.execute(_LOCK_PASS, {"payment_id": payment_id})
 
 
 _LOCK = (
@@ -158,6 +180,16 @@ _LOCK = (
         Subscription.id
         == select(Invoice.subscription_id)
         .join(Payment, Payment.invoice_id == Invoice.id)
+        .where(Payment.id == bindparam("payment_id"))
+        .scalar_subquery()
+    )
+    .with_for_update()
+)
+_LOCK_PASS = (
+    select(PassOrder.id)
+    .where(
+        PassOrder.id
+        == select(Payment.pass_order_id)
         .where(Payment.id == bindparam("payment_id"))
         .scalar_subquery()
     )
@@ -187,7 +219,8 @@ def _may_send_again(refund: Refund, *, gateway: PaymentGateway, now: datetime) -
     return True
 
 
-def _send(refund: Refund, *, gateway: PaymentGateway, now: datetime) -> None:
+def _send(refund: Refund, *, gateway: PaymentGateway, now: datetime) -> bool:
+    """Ask Toss for a refund; False where it refused because it holds another balance."""
     time_limit = timedelta(seconds=gateway.timeout_seconds)
     refund.note_sending(
         secret_fingerprint=gateway.secret_fingerprint,
@@ -217,14 +250,15 @@ def _send(refund: Refund, *, gateway: PaymentGateway, now: datetime) -> None:
     except PaymentGatewayError as error:
         _settle_refusal(refund_id, sending_id, error, gateway=gateway, now=now)
         if error.code == OTHER_BALANCE:
-            return
+            return False
         raise
-    _lock_payment(payment_id)
+    lock_payment(payment_id)
     PaymentRequest.answered(
         sending_id, code=answer.status, http_status=200, trace_id=answer.trace_id
     )
     _book(db.session.get_one(Payment, payment_id), answer, now=now)
     db.session.commit()
+    return True
 
 
 def _settle_refusal(
@@ -321,9 +355,14 @@ def _book_other(payment: Payment, cancel: CancelAnswer, *, now: datetime) -> Non
     db.session.flush()
     _tell(refund, now=now)
     _log("refund.found", refund, actor_id=None, now=now)
-    subscription = payment.invoice.subscription
-    is_current = subscription.is_running and subscription.current_payment is payment
-    if not is_current or not payment.is_refunded_whole:
+    if not payment.is_refunded_whole:
+        return
+    if payment.pass_order is not None:
+        _end_pass(payment.pass_order, refund, now=now)
+        return
+    subscription = payment.subscription
+    assert subscription is not None
+    if not subscription.is_running or subscription.current_payment is not payment:
         return
     if subscription.is_collecting:
         alert_merchant("refunded_while_charging", code="", subject=payment.order_id, now=now)
@@ -341,6 +380,18 @@ def _book_other(payment: Payment, cancel: CancelAnswer, *, now: datetime) -> Non
     )
 
 
+def _end_pass(order: PassOrder, refund: Refund, *, now: datetime) -> None:
+    if order.is_paid and not order.is_over(now):
+        order.end(EndReason.REFUNDED, now=now)
+        Notice.owe(
+            NoticeKind.PASS_ENDED,
+            cause=f"pass_ended:{order.id}",
+            user_id=order.user_id,
+            facts={"pass_order_id": order.id, "refund_id": refund.id},
+            now=now,
+        )
+
+
 def _tell(refund: Refund, *, now: datetime) -> None:
     Notice.owe(
         NoticeKind.REFUNDED,
@@ -351,12 +402,20 @@ def _tell(refund: Refund, *, now: datetime) -> None:
     )
 
 
-def _log(action: str, refund: Refund, *, actor_id: int | None, now: datetime) -> None:
+def _log(
+    action: str,
+    refund: Refund,
+    *,
+    actor_id: int | None,
+    now: datetime,
+    reason: str | None = None,
+) -> None:
     AuditEntry.write(
         action,
         subject_type="refund",
         subject_id=refund.id,
         actor_id=actor_id,
-        facts={"order_id": refund.payment.order_id, "won": refund.amount_won},
+        facts={"order_id": refund.payment.order_id, "won": refund.amount_won}
+        | ({"reason": reason} if reason else {}),
         now=now,
     )
