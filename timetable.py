@@ -10,24 +10,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import Flask, current_app
 
+import clock
+import key_pairs
 from billing import BillingError
 from billing.abandon import INCOMPLETE_FOR, OPEN_FOR, abandon_checkout, abandon_subscription
+from billing.buy_pass import abandon_pass_order, announce_pass_end, finish_pass_order
 from billing.cancel import end_due
 from billing.cash_receipts import settle_receipt
 from billing.dun import lapse
 from billing.forget import (
     KEEP_SIGN_INS,
+    KEEP_VISITS,
     KEEP_WEBHOOKS,
     forget_identity,
     forget_inquiry,
     forget_sign_in,
+    forget_visit,
     forget_webhook,
 )
+from billing.offer_price import follow_price_change
 from billing.probe import probe
 from billing.reconcile import reconcile
 from billing.refund import give_back
@@ -37,6 +43,7 @@ from billing.revoke_billing_key import revoke_billing_key
 from billing.send_notice import send_notice
 from billing.settle_webhook import settle_webhook
 from billing.subscribe import finish_checkout
+from billing.tally import tally
 from gateways.mail import MailError
 from gateways.pace import Strain
 from gateways.payment import (
@@ -47,13 +54,17 @@ from gateways.payment import (
     RequestRejected,
 )
 from models import (
+    AuditEntry,
     BillingKey,
     Breaker,
     CashReceipt,
     Checkout,
+    DailyFigure,
     Inquiry,
     Notice,
+    PassOrder,
     PaymentAttempt,
+    PriceChange,
     Refund,
     RetainedIdentity,
     SignIn,
@@ -252,9 +263,7 @@ def _send_notice(notice_id: int, now: datetime) -> None:
 PROBES = Job(
     "probes",
     lambda now, after, limit: Breaker.to_probe(now=now, after=after, limit=limit),
-    lambda record, now: probe(
-        key_pair=record, gateway=current_app.extensions["payment_gateway"], now=now
-    ),
+    lambda record, now: probe(key_pair=record, gateway=key_pairs.gateway_of(record), now=now),
     asks_toss=True,
 )
 CHECKOUTS = Job(
@@ -283,17 +292,33 @@ ATTEMPTS_AT_ONCE = Job(
     ATTEMPTS.act,
     asks_toss=True,
 )
+PASS_ORDERS = Job(
+    "pass_orders",
+    lambda now, after, limit: PassOrder.confirming(now=now, after=after, limit=limit),
+    lambda record, now: finish_pass_order(
+        order_id=record, gateway=key_pairs.gateway_of(key_pairs.PASS), now=now
+    ),
+    asks_toss=True,
+)
+PASS_ORDERS_AT_ONCE = Job(
+    "pass_orders",
+    lambda _, after, limit: PassOrder.confirming(now=None, after=after, limit=limit),
+    PASS_ORDERS.act,
+    asks_toss=True,
+)
 WEBHOOKS = Job(
     "webhooks",
     lambda now, after, limit: WebhookEvent.pending(now=now, after=after, limit=limit),
-    lambda record, now: settle_webhook(event_id=record, now=now, **_toss()),
+    lambda record, now: settle_webhook(
+        event_id=record, now=now, pass_gateway=current_app.extensions["pass_gateway"], **_toss()
+    ),
     asks_toss=True,
 )
 REFUNDS = Job(
     "refunds",
     lambda now, after, limit: Refund.pending(now=now, after=after, limit=limit),
     lambda record, now: give_back(
-        refund_id=record, gateway=current_app.extensions["payment_gateway"], now=now
+        refund_id=record, gateway=key_pairs.gateway_of(Refund.key_pair_of(record)), now=now
     ),
     asks_toss=True,
 )
@@ -312,6 +337,11 @@ LAPSES = Job(
     "lapses",
     lambda now, after, limit: Subscription.to_lapse(seoul_date(now), after=after, limit=limit),
     lambda record, now: lapse(subscription_id=record, now=now),
+)
+PRICE_CHANGES = Job(
+    "price_changes",
+    lambda now, after, limit: PriceChange.to_follow(seoul_date(now), after=after, limit=limit),
+    lambda record, now: follow_price_change(price_change_id=record, now=now),
 )
 RENEWALS = Job(
     "renewals",
@@ -332,6 +362,18 @@ ABANDONED_CHECKOUTS = Job(
         expired_before=now - OPEN_FOR, after=after, limit=limit
     ),
     lambda record, now: abandon_checkout(checkout_id=record, now=now),
+)
+ABANDONED_PASS_ORDERS = Job(
+    "abandoned_pass_orders",
+    lambda now, after, limit: PassOrder.to_abandon(
+        expired_before=now - OPEN_FOR, after=after, limit=limit
+    ),
+    lambda record, now: abandon_pass_order(order_id=record, now=now, patience=OPEN_FOR),
+)
+PASS_ENDS = Job(
+    "pass_ends",
+    lambda now, after, limit: PassOrder.to_announce(seoul_date(now), after=after, limit=limit),
+    lambda record, now: announce_pass_end(order_id=record, now=now),
 )
 ABANDONED_SUBSCRIPTIONS = Job(
     "abandoned_subscriptions",
@@ -368,6 +410,18 @@ OLD_WEBHOOKS = Job(
     ),
     lambda record, now: forget_webhook(event_id=record, now=now),
 )
+OLD_VISITS = Job(
+    "old_visits",
+    lambda _, after, limit: AuditEntry.old_visits(
+        before=clock.real_now() - KEEP_VISITS, after=after, limit=limit
+    ),
+    lambda record, _: forget_visit(entry_id=record, now=clock.real_now()),
+)
+TALLIES = Job(
+    "tallies",
+    lambda now, after, limit: [] if after else DailyFigure.to_count(now=now),
+    lambda record, now: tally(day=date.fromisoformat(record), now=now),
+)
 NOTICES = Job(
     "notices",
     lambda now, after, limit: Notice.due(now=now, after=after, limit=limit),
@@ -377,22 +431,28 @@ NOTICES = Job(
 EVERYTHING = (
     PROBES,
     CHECKOUTS,
+    PASS_ORDERS,
     WEBHOOKS,
     ATTEMPTS,
     REFUNDS,
     CASH_RECEIPTS,
     ENDS,
     LAPSES,
+    PRICE_CHANGES,
     RENEWALS,
     REMINDERS,
+    PASS_ENDS,
     ABANDONED_CHECKOUTS,
+    ABANDONED_PASS_ORDERS,
     ABANDONED_SUBSCRIPTIONS,
     BILLING_KEYS,
     OLD_IDENTITIES,
     OLD_INQUIRIES,
     OLD_SIGN_INS,
     OLD_WEBHOOKS,
+    OLD_VISITS,
+    TALLIES,
     NOTICES,
 )
-LOST_ANSWERS = (CHECKOUTS_AT_ONCE, ATTEMPTS_AT_ONCE, REFUNDS)
+LOST_ANSWERS = (CHECKOUTS_AT_ONCE, PASS_ORDERS_AT_ONCE, ATTEMPTS_AT_ONCE, REFUNDS)
 BY_NAME = {job.name: job for job in EVERYTHING}

@@ -15,9 +15,9 @@ from celery import Celery
 from celery.signals import worker_process_init
 
 import clock
+import key_pairs
 import timetable
 from app import create_app
-from gateways.pace import Pace
 from models import db
 
 log = logging.getLogger("shop.billing")
@@ -73,5 +73,5 @@ def _begin_process(**_: Any) -> None:
     """Give a forked worker connections of its own, and the pace that all of them share."""
     with flask_app.app_context():
         db.engine.dispose(close=False)
-    gateway = flask_app.extensions["payment_gateway"]
-    gateway.pace = Pace(flask_app.config["BILLING_RATE"], f"billing-{gateway.secret_fingerprint}")
+    with flask_app.app_context():
+        key_pairs.keep_pace()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from models import Consent, PolicyText
+from models import Consent, PolicyText, Quote
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,34 @@ def keep_agreements(
 ) -> None:
     """Store the consents of a checkout, in the caller's commit."""
     for agreement in agreements:
-        Consent.give(
-            user_id=user_id,
-            checkout_id=checkout_id,
-            document=agreement.document,
-            version=agreement.version,
-            text=agreement.text,
-            address=address,
-            now=now,
-            policy_text=PolicyText.keep(
-                name=agreement.policy,
-                version=agreement.version,
-                html=agreement.policy_html,
-                now=now,
-            ),
+        keep_agreement(
+            agreement, user_id=user_id, checkout_id=checkout_id, address=address, now=now
         )
+
+
+def keep_agreement(
+    agreement: Agreement,
+    *,
+    user_id: int,
+    address: str,
+    now: datetime,
+    checkout_id: str | None = None,
+    quote: Quote | None = None,
+) -> Consent:
+    """Store one consent with the policy that it speaks of, in the caller's commit."""
+    return Consent.give(
+        user_id=user_id,
+        checkout_id=checkout_id,
+        quote=quote,
+        document=agreement.document,
+        version=agreement.version,
+        text=agreement.text,
+        address=address,
+        now=now,
+        policy_text=PolicyText.keep(
+            name=agreement.policy,
+            version=agreement.version,
+            html=agreement.policy_html,
+            now=now,
+        ),
+    )

@@ -30,6 +30,8 @@ class Finding:
 def audit(*, gateway: PaymentGateway, start_on: date, end_on: date) -> list[Finding]:
     """Return what the two sides do not agree on, for payments of these days in Seoul, both whole.
 
+    Each pair of keys has a list of its own at Toss: only what was paid with it is compared.
+
     :raises PaymentGatewayError: Toss's list could not be read to its end; nothing is concluded.
     """
     start, end = seoul_instant(start_on), seoul_instant(end_on + timedelta(days=1)) - A_SECOND
@@ -37,7 +39,7 @@ def audit(*, gateway: PaymentGateway, start_on: date, end_on: date) -> list[Find
     seen: set[int] = set()
     for page in _pages(gateway, start, end):
         findings += _compare(page, seen)
-    findings += _only_here(start, end, seen)
+    findings += _only_here(gateway.key_pair, start, end, seen)
     return findings
 
 
@@ -79,9 +81,10 @@ def _compare(page: Sequence[Transaction], seen: set[int]) -> Iterator[Finding]:
     db.session.expunge_all()
 
 
-def _only_here(start: datetime, end: datetime, seen: set[int]) -> Iterator[Finding]:
+def _only_here(key_pair: str, start: datetime, end: datetime, seen: set[int]) -> Iterator[Finding]:
     query = (
         select(Payment.id, Payment.order_id, Payment.amount_won)
+        .where(Payment.key_pair == key_pair)
         .where(Payment.approved_at >= start, Payment.approved_at < end + A_SECOND)
         .order_by(Payment.id)
         .execution_options(yield_per=PAGE)

@@ -3,21 +3,23 @@
 from datetime import datetime
 
 from billing import BillingError
+from billing.agree_to_price import forget_consent
 from models import AuditEntry, Notice, Subscription, db
 from models.notice import NoticeKind
 from models.subscription import EndReason
+from rules.wording import N_
 
 
 class NotCancelable(BillingError):
     """There is nothing to cancel, or it is canceled already."""
 
-    user_message = "해지할 구독이 없거나 이미 해지했어요. 내 구독에서 확인해 주세요."
+    user_message = N_("해지할 구독이 없거나 이미 해지했어요. 내 구독에서 확인해 주세요.")
 
 
 class NotResumable(BillingError):
     """No scheduled end is left to undo."""
 
-    user_message = "되돌릴 해지 예약이 없어요. 내 구독에서 확인해 주세요."
+    user_message = N_("되돌릴 해지 예약이 없어요. 내 구독에서 확인해 주세요.")
 
 
 def schedule_cancellation(*, subscription_id: int, actor_id: int, now: datetime) -> Subscription:
@@ -35,6 +37,7 @@ def schedule_cancellation(*, subscription_id: int, actor_id: int, now: datetime)
     if is_unpaid and not subscription.is_collecting:
         _end(subscription, now=now)
     elif subscription.is_running and not subscription.is_canceling:
+        forget_consent(subscription, now=now)
         subscription.schedule_cancellation(now=now)
         Notice.owe(
             NoticeKind.END_SCHEDULED,

@@ -17,6 +17,7 @@ from gateways.payment import (
 )
 from models import AuditEntry, CashReceipt, Payment, Vault, db
 from models.cash_receipt import ReceiptKind
+from rules.wording import N_
 
 TYPES = {ReceiptKind.INCOME: "소득공제", ReceiptKind.EXPENSE: "지출증빙"}
 
@@ -24,7 +25,7 @@ TYPES = {ReceiptKind.INCOME: "소득공제", ReceiptKind.EXPENSE: "지출증빙"
 class NoReceiptToAsk(BillingError):
     """The payment is no transfer, has a receipt already, or went back."""
 
-    user_message = "이 결제에는 현금영수증을 신청할 수 없어요."
+    user_message = N_("이 결제에는 현금영수증을 신청할 수 없어요.")
 
 
 def ask_for_receipt(
@@ -52,8 +53,8 @@ def ask_for_receipt(
         raise NoReceiptToAsk
     ciphertext = vault.encrypt(identity_number)
     CashReceipt.ask_for(payment, kind, ciphertext, now=now)
-    if every_payment:
-        payment.invoice.subscription.billing_key.want_receipts(kind, ciphertext)
+    if every_payment and payment.subscription is not None:
+        payment.subscription.billing_key.want_receipts(kind, ciphertext)
     AuditEntry.write(
         "cash_receipt.asked",
         subject_type="payment",
@@ -67,7 +68,8 @@ def ask_for_receipt(
 def stop_receipts(*, payment_id: int, user_id: int, now: datetime) -> None:
     """Issue no more receipts of payments to come."""
     payment = db.session.get_one(Payment, payment_id)
-    payment.invoice.subscription.billing_key.want_receipts(None, None)
+    if payment.subscription is not None:
+        payment.subscription.billing_key.want_receipts(None, None)
     AuditEntry.write(
         "cash_receipt.stopped",
         subject_type="payment",
@@ -126,7 +128,7 @@ def _ask(receipt: CashReceipt, *, gateway: PaymentGateway, vault: Vault) -> Cash
     payment = receipt.payment
     request = CashReceiptRequest(
         order_id=payment.order_id,
-        order_name=payment.invoice.order_name,
+        order_name=payment.order_name,
         amount_won=receipt.asked_won,
         tax_free_won=min(payment.tax_free_won, receipt.asked_won),
         type=TYPES[receipt.kind],

@@ -10,12 +10,13 @@ from models.checkout import CheckoutKind, FailureKind, WayToPay
 from models.notice import NoticeKind
 from models.quote import CHECKOUT_LIFETIME
 from rules.collection_terms import CollectionTerms
+from rules.wording import N_
 
 
 class NothingToChange(BillingError):
     """No running subscription is there to change the card of."""
 
-    user_message = "카드를 바꿀 구독이 없어요. 내 구독에서 확인해 주세요."
+    user_message = N_("카드를 바꿀 구독이 없어요. 내 구독에서 확인해 주세요.")
 
 
 def start_card_change(

@@ -6,27 +6,29 @@ is paid. Both amounts are one quote. Nobody pays a penalty for staying.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from billing import BillingError
+from billing.agree_to_price import forget_consent
 from billing.agreements import Agreement, keep_agreements
 from models import AuditEntry, Checkout, Invoice, Notice, Payment, Plan, Quote, Subscription, db
 from models.notice import NoticeKind
+from models.quote import line
 from rules import refunds
 from rules.periods import seoul_date
 from rules.refunds import RefundTerms
+from rules.wording import N_
 
 
 class NotChangeable(BillingError):
     """This subscription cannot be changed to this plan now."""
 
-    user_message = "지금은 이 플랜으로 바꿀 수 없어요. 내 구독에서 상태를 확인해 주세요."
+    user_message = N_("지금은 이 플랜으로 바꿀 수 없어요. 내 구독에서 상태를 확인해 주세요.")
 
 
 class ChangeQuoteExpired(BillingError):
     """The amounts on the page are not true any more; nothing moved."""
 
-    user_message = "금액을 새로 계산했어요. 다시 확인해 주세요."
+    user_message = N_("금액을 새로 계산했어요. 다시 확인해 주세요.")
 
 
 def can_change(subscription: Subscription) -> bool:
@@ -86,6 +88,7 @@ def change_plan(
         subscription.begin_collecting()
     else:
         invoice = None
+        forget_consent(subscription, now=now)
         subscription.plan_next(quote)
     checkout = Checkout.plan_change(subscription, quote, invoice=invoice, now=now)
     db.session.flush()
@@ -111,10 +114,10 @@ def undo_change(*, subscription_id: int, now: datetime) -> None:
     :raises NotChangeable: no other plan waits.
     """
     subscription = Subscription.locked(subscription_id)
-    if subscription.next_plan is None:
+    if subscription.next_quote is None or subscription.next_quote.is_price_rise:
         db.session.rollback()
         raise NotChangeable
-    _log("plan.change_undone", subscription, subscription.next_plan, now=now)
+    _log("plan.change_undone", subscription, subscription.next_quote.plan, now=now)
     subscription.plan_next(None)
     db.session.commit()
 
@@ -139,9 +142,10 @@ def _quote(subscription: Subscription, plan: Plan, *, terms: RefundTerms, now: d
             user_id=subscription.user_id, plan=plan, anchor_on=subscription.paid_until_on, now=now
         )
     payment, refund_won = _left_of_payment(subscription, terms=terms, now=now)
-    lines: list[dict[str, Any]] = [{"name": f"{plan.name} 결제", "won": plan.price_won}]
+    lines = [line(N_("%(plan)s 결제"), plan.price_won, plan=plan)]
     if refund_won:
-        lines.append({"name": f"{subscription.plan.name} 남은 금액 환불", "won": -refund_won})
+        left = N_("%(plan)s 남은 금액 환불")
+        lines.append(line(left, -refund_won, plan=subscription.plan))
     return Quote.change_now(
         user_id=subscription.user_id,
         plan=plan,
@@ -160,7 +164,7 @@ def _left_of_payment(
         return None, 0
     unused = refunds.refund(
         amount_won=payment.amount_won,
-        period=payment.invoice.period,
+        period=payment.period,
         requested_on=seoul_date(now),
         was_used=payment.used_at is not None,
         terms=RefundTerms(terms.withdraw_days),

@@ -45,6 +45,7 @@ from models.payment_request import RequestKind
 from models.refund import RefundCause
 from models.subscription import EndReason
 from rules.collection_terms import CollectionTerms
+from rules.wording import N_
 
 log = logging.getLogger("shop.billing")
 
@@ -55,13 +56,13 @@ FIRST_LOOK_UP = timedelta(seconds=10)
 class NothingToCollect(BillingError):
     """The invoice is paid, void or set aside."""
 
-    user_message = "이미 처리된 결제예요. 내 구독에서 확인해 주세요."
+    user_message = N_("이미 처리된 결제예요. 내 구독에서 확인해 주세요.")
 
 
 class CollectionInProgress(BillingError):
     """Another attempt at this invoice is not settled yet."""
 
-    user_message = "결제 결과를 확인하고 있어요. 잠시만 기다려 주세요."
+    user_message = N_("결제 결과를 확인하고 있어요. 잠시만 기다려 주세요.")
 
 
 def collect(

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete
 
-from models import Inquiry, Notice, RetainedIdentity, SignIn, WebhookEvent, db
+from models import AuditEntry, Inquiry, Notice, RetainedIdentity, SignIn, WebhookEvent, db
 from models.sign_in import LIFETIME
 from rules.periods import seoul_date
 
 KEEP_WEBHOOKS = timedelta(days=90)
+KEEP_VISITS = timedelta(days=2 * 365 + 1)
 KEEP_SIGN_INS = timedelta(days=90) - LIFETIME
 """How long after it ran out a sign-in is kept: three months since it began."""
 
@@ -26,6 +27,17 @@ def forget_sign_in(*, sign_in_id: int, now: datetime) -> None:
     sign_in = db.session.get(SignIn, sign_in_id)
     if sign_in is not None and sign_in.expires_at < now - KEEP_SIGN_INS:
         db.session.delete(sign_in)
+    db.session.commit()
+
+
+def forget_visit(*, entry_id: int, now: datetime) -> None:
+    """Erase what was seen in the back office, two years after; `now` is the real time.
+
+    The rules on access logs ask for one year, and for two in a shop with 50,000 customers.
+    """
+    entry = db.session.get(AuditEntry, entry_id)
+    if entry is not None and entry.is_visit and entry.at < now - KEEP_VISITS:
+        db.session.delete(entry)
     db.session.commit()
 
 

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from models import Subscription, db
+from models import PassOrder, Subscription, db
 
 
-def note_use(subscription: Subscription, *, now: datetime) -> None:
+def note_use(of: Subscription | PassOrder, *, now: datetime) -> None:
     """Note the first visit to the library after the current payment; later ones change nothing."""
-    payment = subscription.current_payment
+    payment = of.current_payment
     if payment is None or payment.used_at is not None:
         return
     payment.note_use(now=now)

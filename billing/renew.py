@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from billing.agree_to_price import take_price_back, take_up_price
 from billing.collect import CollectionInProgress, send
 from billing.dun import wait_for_card
 from gateways.payment import PaymentGateway
@@ -23,7 +24,8 @@ def renew(
 
     The invoice, the attempt and its sending are one commit, made before anything leaves. What is
     found only after the grace days is not collected: a new term begins in seven days, the customer
-    is told, and the days between are recorded as owed by nobody.
+    is told, and the days between are recorded as owed by nobody. A higher price is owed only by
+    whose consent counts for the day on which the period starts; others renew as before.
 
     :raises PaymentGatewayError: as `collect` does.
     """
@@ -37,9 +39,11 @@ def renew(
         db.session.rollback()
         return None
     invoice = Invoice.open_for(subscription_id)
-    if subscription.next_plan_id is not None and subscription.is_active and invoice is None:
-        subscription.begin_next_plan()
+    if subscription.extra_days is not None and subscription.is_active and invoice is None:
+        _serve_extra_days(subscription, subscription.extra_days, now=now)
     is_late = today >= terms.grace_ends_on(subscription.next_period.start_on)
+    if subscription.is_active and invoice is None:
+        _take_up_choice(subscription, is_late=is_late, now=now)
     if is_late and subscription.is_active:
         _begin_new_term(subscription, invoice, now=now, terms=terms)
         db.session.commit()
@@ -64,11 +68,31 @@ def renew(
     return send(attempt=attempt, gateway=gateway, vault=vault, terms=terms, now=now)
 
 
+def _serve_extra_days(subscription: Subscription, days: Period, *, now: datetime) -> None:
+    """Note the days that the merchant gave; the period after them is the first of a new term."""
+    subscription.begin_term_after_extra_days()
+    Invoice.gap(subscription, days, now=now)
+
+
+def _take_up_choice(subscription: Subscription, *, is_late: bool, now: datetime) -> None:
+    """Go by what the customer chose for the next period; a higher price wants its very day."""
+    choice = subscription.next_choice
+    if choice is None:
+        return
+    if not choice.is_price_rise:
+        subscription.begin_next_plan()
+    elif is_late:
+        subscription.plan_next(None)
+    else:
+        take_up_price(subscription, choice, now=now)
+
+
 def _begin_new_term(
     subscription: Subscription, invoice: Invoice | None, *, terms: CollectionTerms, now: datetime
 ) -> None:
     if invoice is not None:
         invoice.void()
+        take_price_back(invoice, now=now)
     due_on = subscription.next_period.start_on
     anchor_on = terms.charging_day(now) + timedelta(days=NOTICE_DAYS)
     subscription.begin_new_term(anchor_on)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from billing import BillingError
+from billing.agree_to_price import take_price_back
 from billing.collect import drop_plan_change, locked_attempt, settle
 from gateways.payment import OutcomeUnknown, PaymentAnswer, PaymentGateway
 from models import AuditEntry, PaymentAttempt, db
@@ -45,6 +46,7 @@ def resolve(
     terms: CollectionTerms,
     now: datetime,
     actor_id: int | None = None,
+    reason: str | None = None,
 ) -> None:
     """Settle a set-aside order: Toss is asked first, and its money is never charged again.
 
@@ -65,15 +67,18 @@ def resolve(
     if invoice.status is not InvoiceStatus.SET_ASIDE or not subscription.is_held:
         db.session.rollback()
         raise NotSetAside("nothing about it waits for a decision")
+    if found is not None and found.held_won and not attempt.is_set_aside:
+        db.session.rollback()
+        raise MoneyIsHeld(f"Toss holds {found.held_won} won of an order that it refused")
     AuditEntry.write(
         f"order.{decision}",
         subject_type="subscription",
         subject_id=subscription.id,
         actor_id=actor_id,
-        facts={"order_id": order_id},
+        facts={"order_id": order_id} | ({"reason": reason} if reason else {}),
         now=now,
     )
-    if found is not None and found.balance_won and attempt.is_set_aside:
+    if found is not None and found.held_won:
         _book(attempt, found, gateway=gateway, terms=terms, now=now)
         return
     if attempt.is_set_aside:
@@ -86,6 +91,7 @@ def resolve(
     else:
         invoice.waive()
         subscription.renew(invoice.period_no, invoice.period)
+        take_price_back(invoice, now=now)
     db.session.commit()
 
 
@@ -106,5 +112,5 @@ def _book(
         settle(attempt_id=attempt_id, answer=found, gateway=gateway, terms=terms, now=now)
     except OutcomeUnknown:
         raise MoneyIsHeld(
-            f"Toss holds {found.balance_won} won of it: cancel that in Toss's back office first"
+            f"Toss holds {found.held_won} won of it: cancel that in Toss's back office first"
         ) from None

@@ -40,7 +40,9 @@ from models import (
 )
 from models.checkout import FailureKind, WayToPay
 from models.payment_request import RequestKind
+from models.quote import QuoteKind
 from rules.collection_terms import CollectionTerms
+from rules.wording import N_
 
 GIVE_UP_ISSUING_AFTER = timedelta(minutes=60)
 
@@ -48,19 +50,21 @@ GIVE_UP_ISSUING_AFTER = timedelta(minutes=60)
 class AlreadySubscribed(BillingError):
     """The customer has a running subscription to this product."""
 
-    user_message = "이미 구독하고 있어요. 내 구독에서 확인해 주세요."
+    user_message = N_("이미 구독하고 있어요. 내 구독에서 확인해 주세요.")
 
 
 class QuoteExpired(BillingError):
     """The amount on the page is too old to be agreed to."""
 
-    user_message = "화면을 연 지 오래되어 금액과 날짜를 새로 불러왔어요. 다시 확인해 주세요."
+    user_message = N_("화면을 연 지 오래되어 금액과 날짜를 새로 불러왔어요. 다시 확인해 주세요.")
 
 
 class CheckoutExpired(BillingError):
     """The customer came back from the card window too late, or after the checkout ended."""
 
-    user_message = "신청한 지 오래되어 진행하지 못했어요. 결제된 금액은 없어요. 다시 시작해 주세요."
+    user_message = N_(
+        "신청한 지 오래되어 진행하지 못했어요. 결제된 금액은 없어요. 다시 시작해 주세요."
+    )
 
 
 def start_checkout(
@@ -74,11 +78,11 @@ def start_checkout(
 ) -> Checkout:
     """Store a checkout with its consents, before the window of that way to pay opens.
 
-    :raises QuoteExpired: the quote is over; show a new one.
+    :raises QuoteExpired: the quote is over, or is for something else; show a new one.
     :raises AlreadySubscribed: there is nothing to buy.
     :raises CollectionInProgress: an earlier payment is not settled yet.
     """
-    if not quote.is_open(now):
+    if not quote.is_open(now) or quote.kind is not QuoteKind.FIRST_CHARGE:
         raise QuoteExpired
     _refuse_second_subscription(user.id, quote.plan.product_id)
     checkout = Checkout(

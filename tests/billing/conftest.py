@@ -10,9 +10,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import Executable
 
+from billing.buy_pass import (
+    come_back,
+    finish_pass_order,
+    neighbours_of,
+    quote_pass,
+    start_pass_order,
+)
 from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from gateways.fake import FakeGateway
-from models import Checkout, Plan, Quote, Subscription, User, Vault, db
+from models import Checkout, PassOrder, Plan, Quote, Subscription, User, Vault, db
 from rules.collection_terms import CollectionTerms
 from rules.periods import Interval
 
@@ -120,3 +127,52 @@ def yearly_plan(app: Flask, plan: Plan) -> Plan:
     db.session.add(yearly)
     db.session.commit()
     return yearly
+
+
+@dataclass
+class PassBuyer:
+    """Walks a customer through the purchase of a pass, step by step."""
+
+    gateway: FakeGateway
+    plan: Plan
+
+    def start(self, user: User, *, now: datetime, told: bool = False) -> str:
+        begins_on = neighbours_of(user.id, now=now).begins_on
+        quote = quote_pass(user=user, plan=self.plan, begins_on=begins_on, now=now)
+        order = start_pass_order(
+            user=user,
+            quote=quote,
+            agreements=(),
+            address="127.0.0.1",
+            told_of_subscription=told,
+            is_domestic=False,
+            gateway=self.gateway,
+            now=now,
+        )
+        return order.id
+
+    def come_back(self, user: User, *, now: datetime, told: bool = False) -> str:
+        order_id = self.start(user, now=now, told=told)
+        payment_key = self.gateway.authenticate(order_id, self.plan.price_won)
+        come_back(
+            order_id=order_id,
+            payment_key=payment_key,
+            amount_won=self.plan.price_won,
+            user_id=user.id,
+            now=now,
+        )
+        return order_id
+
+    def finish(self, order_id: str, *, now: datetime) -> PassOrder:
+        finish_pass_order(order_id=order_id, gateway=self.gateway, now=now)
+        return db.session.get_one(PassOrder, order_id)
+
+    def buy(self, user: User, *, now: datetime, told: bool = False) -> PassOrder:
+        self.gateway.now = now
+        return self.finish(self.come_back(user, now=now, told=told), now=now)
+
+
+@pytest.fixture
+def pass_buyer(pass_gateway: FakeGateway, pass_plan: Plan) -> PassBuyer:
+    """Return the walker of passes."""
+    return PassBuyer(pass_gateway, pass_plan)

@@ -299,14 +299,18 @@ def test_a_charge_that_differs_is_set_aside_with_the_access_kept(sub, charge, ga
     assert charge(DUE + DAY) is None
 
 
+def newest_order_id():
+    newest = select(PaymentAttempt.order_id).order_by(PaymentAttempt.id.desc()).limit(1)
+    return db.session.scalars(newest).one()
+
+
 @pytest.fixture
 def decide(gateway, sub_id):
     """Resolve the newest order as the merchant decides."""
 
     def now(decision, at):
-        newest = select(PaymentAttempt.order_id).order_by(PaymentAttempt.id.desc()).limit(1)
         resolve(
-            order_id=db.session.scalars(newest).one(),
+            order_id=newest_order_id(),
             decision=decision,
             gateway=gateway,
             terms=TERMS,
@@ -367,6 +371,18 @@ def test_another_sum_that_toss_holds_must_be_canceled_there_first(sub, charge, g
 
     assert sub().is_held
     assert charge(DUE + DAY) is None
+
+
+def test_a_payment_that_failed_at_toss_holds_no_money(sub, charge, gateway, decide):
+    """Such an answer has a balance too: that of what was asked for."""
+    gateway.fail_next("charge", RequestRejected("INVALID_ORDER_NAME"))
+    charge(DUE)
+    gateway.abort_window(gateway.open_window(newest_order_id(), 9900))
+
+    decide(Decision.WAIVE, DUE + DAY)
+
+    assert not sub().is_held
+    assert len(gateway.payments) == 1
 
 
 def test_an_order_that_nobody_knows_is_not_resolved(gateway):

@@ -173,6 +173,18 @@ def test_an_expired_quote_is_refused(buyer, user, now):
     assert count(Checkout) == 0
 
 
+def test_a_quote_for_something_else_is_refused(buyer, user, pass_plan, now):
+    from billing.subscribe import start_checkout
+    from models import Quote
+
+    quote = Quote.open_pass_for(user, pass_plan, begins_on=date(2026, 11, 20), now=now)
+    db.session.flush()
+
+    with pytest.raises(QuoteExpired):
+        start_checkout(user=user, quote=quote, agreements=(), address="127.0.0.1", now=now)
+    assert count(Checkout) == 0
+
+
 def test_coming_back_too_late_keeps_nothing(buyer, user, vault, now):
     checkout_id = buyer.start(user, now=now)
 
