@@ -9,14 +9,9 @@ from flask import current_app
 from flask.cli import AppGroup
 
 import clock
-from gateways.sandbox_clock import set_sandbox_clock
-from models import ShopClock, db
 from rules.periods import SEOUL, Interval, nth_period, seoul_date
-from timetable import EVERYTHING, Run
 
 test_clock = AppGroup("clock", help="The test clock: with the built-in sandbox only.")
-
-STEP = timedelta(days=1)
 
 
 @test_clock.command("show")
@@ -32,32 +27,20 @@ def show_clock() -> None:
 def advance_clock(interval: str, workers: int) -> None:
     """Move the shop's time on by INTERVAL (1month, 10days, 36hours), a billing run each day."""
     _refuse_real_keys()
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    start, begun = clock.now(), clock.now() - clock.real_now()
-    distance, moved = _distance(interval, start), timedelta(0)
-    while moved < distance:
-        moved = min(moved + STEP, distance)
-        _set(begun + moved)
-        summary = Run(app, time=clock.now, workers=workers).do(EVERYTHING)
+    controls = current_app.extensions["sandbox_controls"]
+    for summary in controls.advance(_distance(interval, clock.now()), workers=workers):
         done = ", ".join(f"{name} {count}" for name, count in summary.settled.items())
         click.echo(f"{_written(clock.now())}  {done or 'nothing was due'}")
+    clock.wait_for_others()
 
 
 @test_clock.command("reset")
 def reset_clock() -> None:
     """Let the shop's time be the real one again."""
     _refuse_real_keys()
-    _set(timedelta(0))
+    current_app.extensions["sandbox_controls"].reset()
+    clock.wait_for_others()
     click.echo(_written(clock.now()))
-
-
-def _set(ahead: timedelta) -> None:
-    ShopClock.set_ahead(ahead)
-    db.session.commit()
-    clock.read_again()
-    if current_app.config["SANDBOX_CONTROL_URL"]:
-        moment = clock.real_now() + ahead if ahead else None
-        set_sandbox_clock(current_app.config["SANDBOX_CONTROL_URL"], moment)
 
 
 def _refuse_real_keys() -> None:
