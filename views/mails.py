@@ -7,22 +7,53 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask import current_app, render_template
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from gateways.mail import Mail
-from models import Inquiry, Invoice, Notice, Quote, Refund, Subscription, User, db
+from models import (
+    Inquiry,
+    Invoice,
+    Notice,
+    PassOrder,
+    PriceChange,
+    Quote,
+    Refund,
+    Subscription,
+    User,
+    db,
+)
 from models.notice import NoticeKind
 from models.refund import REASONS, RefundStatus
 from models.subscription import EndReason
-from views import policies, refusals
+from rules.wording import N_, Language
+from views import policies, price_change, refusals
 from views.account import email_link
+from views.languages import speaking
 from views.passwords import reset_link
 
 
 def render(notice: Notice) -> Mail:
-    """Return the mail of a notice, addressed to its user or to the merchant."""
+    """Return the mail of a notice, to its user in the language that they read, or the merchant.
+
+    A stranger is answered in the language of the page that they asked on.
+    """
+    with speaking(_language(notice)):
+        return _mail(notice)
+
+
+def _language(notice: Notice) -> Language:
+    if notice.is_to_customer and notice.user is not None:
+        return notice.user.language
+    if notice.kind is NoticeKind.INQUIRY_ANSWERED:
+        return db.session.get_one(Inquiry, notice.facts["inquiry_id"]).language
+    return Language.KOREAN
+
+
+def _mail(notice: Notice) -> Mail:
     values = _VALUES[notice.kind](notice)
     text = render_template(f"mail/{notice.kind}.txt", user=notice.user, **values)
-    subject, _, body = text.partition("\n")
+    subject, _line, body = text.partition("\n")
     return Mail(
         to=_address(notice),
         subject=subject.strip(),
@@ -58,6 +89,10 @@ def _contract(notice: Notice) -> dict[str, Any]:
 def _renewal_paid(notice: Notice) -> dict[str, Any]:
     invoice = db.session.get_one(Invoice, notice.facts["invoice_id"])
     return {**_of(invoice.subscription), "invoice": invoice, "payment": invoice.payment}
+
+
+def _extended(notice: Notice) -> dict[str, Any]:
+    return {**_subscription(notice), "days": notice.facts["days"]}
 
 
 def _renewal_coming(notice: Notice) -> dict[str, Any]:
@@ -103,7 +138,7 @@ def _ended(notice: Notice) -> dict[str, Any]:
     refund_id = notice.facts["refund_id"]
     return {
         **_of(subscription),
-        "how": _HOW.get(subscription.end_reason, "해지"),
+        "how": _(_HOW.get(subscription.end_reason, N_("해지"))),
         "refund": refund_id and db.session.get_one(Refund, refund_id),
         "pay_days": current_app.config["REFUND_PAY_BDAYS"],
     }
@@ -114,7 +149,7 @@ def _refunded(notice: Notice) -> dict[str, Any]:
     return {
         "refund": refund,
         "payment": refund.payment,
-        "why": REASONS[refund.cause],
+        "why": _(REASONS[refund.cause]),
         "by_hand": refund.status is RefundStatus.PAID_BY_HAND,
     }
 
@@ -133,6 +168,26 @@ def _plan_changed(notice: Notice) -> dict[str, Any]:
 def _plan_change_set(notice: Notice) -> dict[str, Any]:
     quote = db.session.get_one(Quote, notice.facts["quote_id"])
     return {"quote": quote, "plan": quote.plan}
+
+
+def _pass(notice: Notice) -> dict[str, Any]:
+    order = db.session.get_one(PassOrder, notice.facts["pass_order_id"])
+    refund_id = notice.facts.get("refund_id")
+    return {
+        "order": order,
+        "plan": order.plan,
+        "payment": order.payment,
+        "how": _HOW_PASSES_END.get(order.end_reason, _l("환불")),
+        "refund": refund_id and db.session.get_one(Refund, refund_id),
+        "withdraw_days": current_app.config["REFUND_WITHDRAW_DAYS"],
+        "refund_days": current_app.config["REFUND_PAY_BDAYS"],
+        "penalty_percent": current_app.config["REFUND_PENALTY_PCT"],
+    }
+
+
+def _price_change(notice: Notice) -> dict[str, Any]:
+    change = db.session.get_one(PriceChange, notice.facts["price_change_id"])
+    return price_change.facts(change, date.fromisoformat(notice.facts["on"]))
 
 
 def _of(subscription: Subscription) -> dict[str, Any]:
@@ -173,10 +228,17 @@ def _merchant_alert(notice: Notice) -> dict[str, Any]:
 
 
 _HOW: dict[EndReason | None, str] = {
-    EndReason.CANCELED: "다음 결제일에 해지 (일반해지)",
-    EndReason.TERMINATED: "지금 해지 (중도해지)",
-    EndReason.WITHDRAWN: "지금 해지 (청약철회)",
-    EndReason.REFUNDED: "결제 취소에 따른 해지",
+    EndReason.CANCELED: N_("다음 결제일에 해지 (일반해지)"),
+    EndReason.TERMINATED: N_("지금 해지 (중도해지)"),
+    EndReason.WITHDRAWN: N_("지금 해지 (청약철회)"),
+    EndReason.REFUNDED: N_("결제 취소에 따른 해지"),
+    EndReason.BY_MERCHANT: N_("가게에서 해지"),
+}
+_HOW_PASSES_END: dict[EndReason | None, Any] = {
+    EndReason.WITHDRAWN: _l("청약철회"),
+    EndReason.TERMINATED: _l("중도 환불"),
+    EndReason.REFUNDED: _l("결제 취소"),
+    EndReason.BY_MERCHANT: _l("가게에서 환불"),
 }
 _VALUES = {
     NoticeKind.CONTRACT: _contract,
@@ -184,6 +246,7 @@ _VALUES = {
     NoticeKind.RENEWAL_PAID: _renewal_paid,
     NoticeKind.RENEWAL_FAILED: _renewal_failed,
     NoticeKind.CARD_CHANGED: _card_changed,
+    NoticeKind.EXTENDED: _extended,
     NoticeKind.ENDED_UNPAID: _subscription,
     NoticeKind.TERM_RESTARTED: _term_restarted,
     NoticeKind.END_SCHEDULED: _subscription,
@@ -192,6 +255,9 @@ _VALUES = {
     NoticeKind.CARD_SUSPECT: _subscription,
     NoticeKind.PLAN_CHANGED: _plan_changed,
     NoticeKind.PLAN_CHANGE_SET: _plan_change_set,
+    NoticeKind.PASS_PAID: _pass,
+    NoticeKind.PASS_ENDING: _pass,
+    NoticeKind.PASS_ENDED: _pass,
     NoticeKind.PASSWORD_RESET: _password_reset,
     NoticeKind.EMAIL_CHANGE: _email_change,
     NoticeKind.EMAIL_CHANGED: _facts,
@@ -199,5 +265,9 @@ _VALUES = {
     NoticeKind.INQUIRY: _inquiry,
     NoticeKind.INQUIRY_ANSWERED: _inquiry,
     NoticeKind.POLICY_CHANGED: _policy_changed,
+    NoticeKind.PRICE_ASKED: _price_change,
+    NoticeKind.PRICE_AGREED: _price_change,
+    NoticeKind.PRICE_KEPT: _price_change,
+    NoticeKind.PRICE_DROPPED: _price_change,
     NoticeKind.MERCHANT_ALERT: _merchant_alert,
 }

@@ -2,6 +2,7 @@
 
 Every version is a file of its own, `templates/policies/<name>/<version>.html`, named after the day
 from which it holds. An earlier file is never changed: whoever agreed to it can read it again.
+Translations stand beside it, `<version>.<language>.html`; they help to read, only Korean binds.
 """
 
 import re
@@ -9,20 +10,27 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, Flask, abort, current_app, render_template, url_for
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
 from config import ROOT, ConfigError
 from rules.periods import Interval, Period, nth_period
 from rules.refunds import Refund, RefundTerms, refund
+from rules.wording import Language
 from views.access import public
+from views.languages import current, is_korean, speaking
 from views.page_cache import same_for_strangers
 
 blueprint = Blueprint("policies", __name__)
 
-TITLES = {"terms": "이용약관", "privacy": "개인정보 처리방침", "refund": "환불·해지 규정"}
-_SETTINGS = {"terms": "TERMS_VERSION", "privacy": "PRIVACY_VERSION", "refund": "REFUND_VERSION"}
+TITLES = {
+    "terms": _l("이용약관"),
+    "privacy": _l("개인정보 처리방침"),
+    "refund": _l("환불·해지 규정"),
+}
+SETTINGS = {"terms": "TERMS_VERSION", "privacy": "PRIVACY_VERSION", "refund": "REFUND_VERSION"}
 _ENDPOINTS = {"terms": "terms", "privacy": "privacy", "refund": "refund_policy"}
 _FOLDER = ROOT / "templates" / "policies"
 _HEADING = re.compile(r'<h2 id="((?:article|section|addendum)[^"]*)">(.*?)</h2>')
@@ -47,7 +55,7 @@ def register(app: Flask) -> None:
     mistakes = [
         f"{setting} is {app.config[setting]}, but there is no templates/policies/{name}/"
         f"{app.config[setting]}.html: write that version, or name one that is there."
-        for name, setting in _SETTINGS.items()
+        for name, setting in SETTINGS.items()
         if app.config[setting] not in versions(name)
     ]
     if mistakes:
@@ -81,14 +89,27 @@ def refund_policy(version: str | None = None) -> ResponseReturnValue:
     return _page("refund", version)
 
 
+@blueprint.get("/policies/<string:name>/<string:version>/korean")
+@public
+@same_for_strangers
+def korean(name: str, version: str) -> ResponseReturnValue:
+    """Show the Korean words, which bind, to a reader of another language."""
+    if name not in TITLES:
+        abort(404)
+    if is_korean():
+        return redirect(url_for(f"policies.{_ENDPOINTS[name]}", version=version), 301)
+    return _page(name, version, is_original=True)
+
+
 def versions(name: str) -> list[str]:
     """Return the versions of a policy that there are, newest first."""
-    return sorted((path.stem for path in (_FOLDER / name).glob("*.html")), reverse=True)
+    stems = (path.stem for path in (_FOLDER / name).glob("*.html"))
+    return sorted((stem for stem in stems if "." not in stem), reverse=True)
 
 
 def current_version(name: str) -> str:
     """Return the version of a policy that holds now."""
-    return str(current_app.config[_SETTINGS[name]])
+    return str(current_app.config[SETTINGS[name]])
 
 
 def link_to(name: str, version: str) -> str:
@@ -97,21 +118,16 @@ def link_to(name: str, version: str) -> str:
 
 
 def text_of(name: str, version: str | None = None) -> Markup:
-    """Return a policy's words as HTML, with the shop's facts and numbers in them."""
+    """Return a policy's words as HTML, with the shop's facts and numbers in them: in Korean."""
     version = version or current_version(name)
-    settings = current_app.config
-    terms_of_refund = RefundTerms(settings["REFUND_WITHDRAW_DAYS"], settings["REFUND_PENALTY_PCT"])
-    values: dict[str, Any] = {
-        "effective_on": date.fromisoformat(version),
-        "withdraw_days": terms_of_refund.withdraw_days,
-        "penalty_percent": terms_of_refund.penalty_percent,
-        "pay_days": settings["REFUND_PAY_BDAYS"],
-        "grace_days": settings["GRACE_DAYS"],
-        "retry_days": ", ".join(str(day) for day in settings["RETRY_DAYS"]),
-    }
-    if name == "refund":
-        values["examples"] = examples(terms_of_refund, date.fromisoformat(version))
-    return Markup(render_template(f"policies/{name}/{version}.html", **values))
+    with speaking(Language.KOREAN):
+        return _rendered(name, version, f"{version}.html")
+
+
+def translation_of(name: str, version: str) -> Markup | None:
+    """Return a policy's words in the language of the page, where they were translated."""
+    file = f"{version}.{current()}.html"
+    return _rendered(name, version, file) if (_FOLDER / name / file).is_file() else None
 
 
 def examples(terms_of_refund: RefundTerms, start_on: date) -> list[Example]:
@@ -145,18 +161,40 @@ def _example(
     return Example(amount_won, period, requested_on, was_used, worked_out)
 
 
-def _page(name: str, version: str | None) -> ResponseReturnValue:
-    there, current = versions(name), current_version(name)
+def _rendered(name: str, version: str, file: str) -> Markup:
+    settings = current_app.config
+    terms_of_refund = RefundTerms(settings["REFUND_WITHDRAW_DAYS"], settings["REFUND_PENALTY_PCT"])
+    values: dict[str, Any] = {
+        "effective_on": date.fromisoformat(version),
+        "withdraw_days": terms_of_refund.withdraw_days,
+        "penalty_percent": terms_of_refund.penalty_percent,
+        "pay_days": settings["REFUND_PAY_BDAYS"],
+        "grace_days": settings["GRACE_DAYS"],
+        "retry_days": ", ".join(str(day) for day in settings["RETRY_DAYS"]),
+    }
+    if name == "refund":
+        values["examples"] = examples(terms_of_refund, date.fromisoformat(version))
+    return Markup(render_template(f"policies/{name}/{file}", **values))
+
+
+def _page(name: str, version: str | None, is_original: bool = False) -> ResponseReturnValue:
+    there, now = versions(name), current_version(name)
     if version is not None and version not in there:
         abort(404)
-    body = text_of(name, version)
+    version = version or now
+    translation = None if is_original or is_korean() else translation_of(name, version)
+    body = text_of(name, version) if translation is None else translation
     return render_template(
         "policies/show.html",
+        name=name,
+        endpoint=f"policies.{_ENDPOINTS[name]}",
         title=TITLES[name],
         body=body,
         headings=_HEADING.findall(body),
-        version=version or current,
-        effective_on=date.fromisoformat(version or current),
+        is_translated=translation is not None,
+        is_original=is_original,
+        version=version,
+        effective_on=date.fromisoformat(version),
         versions=there,
-        current=current,
+        current=now,
     )

@@ -1,15 +1,25 @@
 """What stands in the library: the facts of each reading, and the sentences underlined together.
 
-The words of a reading are in `templates/library/<slug>.html`.
+The words of a reading are in `templates/library/<slug>.html`; those in another language, and what
+is said of them, in `templates/library/<language>/`. What nobody translated is shown in Korean.
 """
 
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
+from typing import Any
+
+from config import ROOT
+from rules.wording import Language
+from views.languages import current
+
+FOLDER = ROOT / "templates" / "library"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One piece to read: where it is, what it is, and when it came."""
+    """One piece to read: where it is, what it is, when it came, and in what language."""
 
     slug: str
     title: str
@@ -17,6 +27,13 @@ class Reading:
     teaser: str
     minutes: int
     published_on: date
+    language: Language = Language.KOREAN
+
+    @property
+    def template(self) -> str:
+        """Return where its words are."""
+        folder = "" if self.language is Language.KOREAN else f"{self.language}/"
+        return f"library/{folder}{self.slug}.html"
 
 
 @dataclass(frozen=True)
@@ -29,7 +46,7 @@ class Underline:
     @property
     def reading(self) -> Reading:
         """Return the reading that the sentence stands in."""
-        return BY_SLUG[self.slug]
+        return translated(BY_SLUG[self.slug])
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,7 @@ class MonthOfUnderlines:
     month: int
     remark: str
     underlines: tuple[Underline, ...]
+    language: Language = Language.KOREAN
 
 
 def of_the_week(day: date) -> Reading:
@@ -48,8 +66,30 @@ def of_the_week(day: date) -> Reading:
 
 
 def underlined_in(day: date) -> MonthOfUnderlines:
-    """Return what was underlined together for a day's month."""
-    return UNDERLINED[day.month - 1]
+    """Return what was underlined together for a day's month, in the language of the page."""
+    korean, language = UNDERLINED[day.month - 1], current()
+    months = _words(language).get("underlined", ())
+    if len(months) < len(UNDERLINED):
+        return korean
+    month = months[day.month - 1]
+    pairs = zip(korean.underlines, month["sentences"], strict=True)
+    underlines = tuple(Underline(each.slug, sentence) for each, sentence in pairs)
+    return MonthOfUnderlines(korean.month, month["remark"], underlines, language)
+
+
+def translated(reading: Reading) -> Reading:
+    """Return a reading in the language of the page, as far as it was translated."""
+    language = current()
+    words = _words(language).get("readings", {}).get(reading.slug)
+    there = replace(reading, **words, language=language) if words else reading
+    return there if (ROOT / "templates" / there.template).is_file() else reading
+
+
+@cache
+def _words(language: Language) -> dict[str, Any]:
+    """Return what is said of the readings in another language than Korean."""
+    path = FOLDER / language / "words.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
 READINGS = (

@@ -18,7 +18,7 @@ TERMS = [
     "탈퇴와 자격의 상실", "회원에 대한 통지", "구매신청과 확인", "계약의 성립", "지급방법",
     "정기결제", "수신확인과 신청의 변경·취소", "이용의 개시", "해지", "청약철회", "환급",
     "회사의 잘못으로 인한 해지", "개인정보 보호", "회사의 의무", "회원의 의무와 계정 관리",
-    "저작권", "책임", "분쟁의 해결", "재판권과 준거법",
+    "저작권", "책임", "분쟁의 해결", "재판권과 준거법", "언어",
 ]  # fmt: skip
 PRIVACY = [
     "처리 목적, 항목, 법적 근거와 보유 기간", "보유와 파기", "제3자 제공", "처리의 위탁",
@@ -27,8 +27,8 @@ PRIVACY = [
 ]  # fmt: skip
 REFUND = [
     "적용 범위", "서비스 제공기간과 이용 시작", "청약철회", "청약철회가 제한되는 부분", "일반해지",
-    "중도해지와 환불 금액", "연간 플랜", "위약금", "회사의 잘못과 하자", "환불 방법과 시기",
-    "잘못된 결제와 도용", "미성년자", "문의",
+    "중도해지와 환불 금액", "연간 플랜과 이용권", "위약금", "회사의 잘못과 하자",
+    "환불 방법과 시기", "잘못된 결제와 도용", "미성년자", "문의",
 ]  # fmt: skip
 PATHS = ["/terms", "/privacy", "/refund-policy"]
 VOID = [
@@ -59,9 +59,9 @@ def test_the_refund_policy_holds_every_heading(page, number, title):
 @pytest.mark.parametrize("path", PATHS)
 def test_row_58_each_policy_names_its_version_and_leads_to_the_others(page, path):
     shown = page(path)
-    assert "버전 2026-11-20" in shown.text
-    assert "시행일 2026년 11월 20일" in shown.text
-    assert f"{path}/2026-11-20" in shown.links
+    assert "버전 2026-11-26" in shown.text
+    assert "시행일 2026년 11월 26일" in shown.text
+    assert {f"{path}/2026-11-20", f"{path}/2026-11-26"} <= set(shown.links)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -260,3 +260,45 @@ def test_who_left_is_not_told(app, announce, new_version, user, now):
         db.session.commit()
 
     assert "0 mails are owed" in announce("terms", new_version).output
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_translation_says_that_only_the_korean_binds_and_leads_to_it(page, path):
+    name = path.strip("/").replace("-policy", "")
+    translated = page(f"/en{path}")
+    assert not re.search("제1조|적용 범위|처리 목적", translated.text)
+    there = f"/en/policies/{name}/2026-11-26/korean"
+    assert there in translated.links
+
+    korean = page(there)
+    assert korean.all("div", lang="ko")
+    assert re.search("제1조|적용 범위|처리 목적", korean.text)
+    assert f"/en{path}/2026-11-26" in korean.links
+
+
+def test_a_version_that_was_never_translated_is_shown_in_korean(page):
+    old = page("/en/terms/2026-11-20")
+    assert old.all("div", lang="ko")
+    assert "제1조" in old.text
+
+
+def test_the_korean_words_have_no_second_korean_address(client):
+    answer = client.get("/policies/terms/2026-11-26/korean")
+    assert (answer.status_code, answer.location) == (301, "/terms/2026-11-26")
+    assert client.get("/en/policies/nothing/2026-11-26/korean").status_code == 404
+    assert client.get("/en/policies/terms/2020-01-01/korean").status_code == 404
+
+
+def test_translations_are_no_versions(app):
+    with app.app_context():
+        assert policies.versions("terms") == ["2026-11-26", "2026-11-20"]
+
+
+def test_what_was_agreed_to_in_english_is_kept_in_korean(app, client, at, now):
+    at(now)
+    values = {"email": "new@example.com", "name": "New", "password": "moonlight-reader-1120"}
+    assert client.post("/en/signup", data={**values, "age": "y", "terms": "y"}).status_code == 303
+    with app.app_context():
+        consent = db.session.scalars(select(Consent).filter_by(document="terms")).one()
+        assert consent.text == "이용약관에 동의합니다"
+        assert "제1조 (목적)" in consent.policy_text.html
