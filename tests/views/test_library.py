@@ -8,6 +8,7 @@ import pytest
 from config import ROOT
 from models import Plan, Product, db
 from rules.periods import Interval
+from views import readings
 from views.readings import BY_SLUG, READINGS, UNDERLINED, of_the_week
 
 CATALOG = tomllib.loads((ROOT / "demo" / "catalog.toml").read_text("utf-8"))
@@ -145,10 +146,44 @@ def test_the_catalogue_promises_what_the_library_holds():
     assert f"{len(READINGS)}편" in product["description"]
     for plan in product["plans"]:
         promises = any("밑줄" in line for line in plan["features"])
-        assert promises == plan["slug"].startswith("premium-")
+        assert promises == plan["slug"].startswith(("premium-", "pass-"))
 
 
 def test_the_year_costs_what_ten_months_cost():
     prices = {plan["slug"]: plan["price_won"] for plan in CATALOG["products"][0]["plans"]}
 
     assert prices["premium-yearly"] == 10 * prices["premium-monthly"]
+
+
+def test_each_reading_is_read_in_the_language_of_the_page(page, subscribed):
+    shelf = page("/en/library")
+    assert "A Book Read with the Light Off" in shelf.text
+
+    shown = page("/en/library/reading-in-the-dark")
+    assert shown.headings == ["A Book Read with the Light Off"]
+    assert "my mother turned off the light" in shown.text
+    assert shown.all("div", lang="ko") == []
+
+
+@pytest.fixture
+def untranslated(monkeypatch, tmp_path):
+    """Take the translated readings away."""
+    monkeypatch.setattr(readings, "FOLDER", tmp_path)
+    readings._words.cache_clear()
+    yield
+    readings._words.cache_clear()
+
+
+def test_a_reading_that_nobody_translated_is_shown_in_korean(page, subscribed, untranslated):
+    shown = page("/en/library/reading-in-the-dark")
+    assert shown.headings == ["불을 끄고 읽는 책"]
+    assert shown.all("h1", lang="ko") and shown.all("div", lang="ko")
+
+
+def test_the_underlines_of_a_month_are_read_in_the_language_of_the_page(page, subscribed, at):
+    at(DECEMBER)
+    shown = page("/ja/library/underlines")
+    words = tomllib.loads((ROOT / "templates/library/ja/words.toml").read_text("utf-8"))
+    assert words["underlined"][11]["remark"] in shown.text
+    for sentence in words["underlined"][11]["sentences"]:
+        assert sentence in shown.text
