@@ -10,8 +10,9 @@ from config import ROOT
 STATIC = ROOT / "static"
 DRAWN = sorted([*STATIC.glob("pictures/*.svg"), STATIC / "favicon.svg"])
 NAMES = {
-    "closed", "empty", "hero", "lost", "plan", "plan-basic-monthly", "plan-premium-monthly",
-    "plan-premium-yearly", "share", "success", "waiting",
+    "closed", "empty", "hero", "lost", "plan", "plan-basic-monthly", "plan-pass-1-month",
+    "plan-pass-12-months", "plan-pass-3-months", "plan-premium-monthly", "plan-premium-yearly",
+    "share", "success", "waiting",
 }  # fmt: skip
 PALETTE = {"#27315c", "#15182a", "#f6e7b0", "#fdfcf8", "#c98a7b", "#6d7f6a"}
 MAY_HOLD = {
