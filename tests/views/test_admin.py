@@ -1,16 +1,20 @@
 """The door of the back office, its first page, and the log of who looked at what."""
 
+import re
 from datetime import datetime, timedelta
+from xml.etree.ElementTree import fromstring
 
 import pyotp
 import pytest
 from sqlalchemy import select
 
 import clock
-from models import AuditEntry, SecondFactor, db
+from models import AuditEntry, DailyFigure, SecondFactor, db
 from models.user import Role
+from rules.periods import seoul_date
 from tests.conftest import _kept, _person
 from tests.test_routes import rules
+from timetable import OLD_VISITS, Run
 from views.access import access_of
 
 
@@ -22,7 +26,7 @@ def reviewer(app, now):
 def back_office(app):
     """Return the method and address of every route that is the merchant's."""
     return [
-        (method, rule.rule.replace("<int:", "<").split("<")[0] + "1" * ("<" in rule.rule))
+        (method, re.sub(r"<\w+:\w+>", "1", rule.rule))
         for rule in rules(app)
         if access_of(app.view_functions[rule.endpoint]).startswith("merchant")
         for method in rule.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -40,7 +44,7 @@ def entries(app):
 def test_every_admin_address_is_the_merchants(app):
     addresses = {rule.rule for rule in rules(app) if rule.rule.startswith("/admin")}
     merchants = {path for _, path in back_office(app)}
-    assert {path.split("<")[0] + "1" * ("<" in path) for path in addresses} <= merchants
+    assert {re.sub(r"<\w+:\w+>", "1", path) for path in addresses} <= merchants
 
 
 def test_strangers_customers_and_reviewers_are_refused_everywhere(
@@ -67,7 +71,7 @@ def test_a_password_alone_opens_no_page(app, client, log_in, merchant):
 
 def test_the_merchant_registers_a_phone_once(app, client, page, enter, merchant):
     enter(merchant)
-    assert "직접 돌려드릴 환불" in page("/admin").text
+    assert "할 일" in page("/admin").text
     assert "QR" not in page("/admin/second-factor").text
     with app.app_context():
         stored = db.session.scalars(select(SecondFactor)).one()
@@ -206,3 +210,67 @@ def test_a_lost_phone_is_replaced(app, client, page, enter, merchant, log_in):
 
     nobody = run(args=["users", "reset-second-factor", "--email", "nobody@example.com"])
     assert nobody.exit_code == 1 and "no account" in nobody.output
+
+
+def figures(app, *counts):
+    """Keep a day of figures for each count, the last of which is today's."""
+    today = seoul_date(clock.now())
+    with app.app_context():
+        for age, count in enumerate(reversed(counts)):
+            db.session.add(
+                DailyFigure(
+                    day=today - timedelta(days=age),
+                    active=count,
+                    mrr_won=count * 9900,
+                    begun=2,
+                    ended=1,
+                    recovered=1,
+                    failed={"REJECT_CARD_PAYMENT": 3, "<b>odd</b>": 1},
+                    counted_at=clock.now(),
+                )
+            )
+        db.session.commit()
+
+
+def test_before_anything_was_counted_the_overview_says_so(page, enter, merchant):
+    enter(merchant)
+    assert "아직 센 숫자가 없어요" in page("/admin").text
+
+
+def test_the_overview_shows_figures_charts_and_tables(app, page, enter, merchant):
+    enter(merchant)
+    figures(app, *range(1201, 1241))
+    shown = page("/admin")
+    assert "1,240" in shown.text and "30일 전 1,210" in shown.text and "12,276,000원" in shown.text
+    assert "한도를 넘었거나 잔액이 모자라요" in shown.text and "<b>odd" not in shown.html
+    pictures = [one["src"] for one in shown.all("img") if "/admin/charts/" in one["src"]]
+    assert len(pictures) == 4 and all(one["alt"] for one in shown.all("img", width="480"))
+
+
+@pytest.mark.parametrize("name", ["subscribers", "revenue", "changes", "failures"])
+@pytest.mark.parametrize("days", [0, 1, 90])
+def test_each_chart_is_a_picture_without_scripts(app, client, enter, merchant, name, days):
+    enter(merchant)
+    figures(app, *[7] * days)
+    answer = client.get(f"/admin/charts/{name}")
+    assert answer.status_code == 200 and answer.mimetype == "image/svg+xml"
+    drawn = answer.get_data(as_text=True)
+    assert fromstring(drawn).tag.endswith("svg")
+    assert "<script" not in drawn and "<b>odd" not in drawn and "//kozea" not in drawn
+
+
+def test_there_is_no_other_chart(client, enter, merchant):
+    enter(merchant)
+    assert client.get("/admin/charts/everything").status_code == 404
+
+
+def test_what_was_seen_two_years_ago_is_forgotten_and_nothing_else(app, monkeypatch):
+    real = clock.real_now()
+    with app.app_context():
+        for action, age in [("back_office.viewed", 732), ("back_office.viewed", 729), ("x", 900)]:
+            AuditEntry.write(
+                action, subject_type="page", subject_id=age, now=real - timedelta(days=age)
+            )
+        db.session.commit()
+    Run(app, time=clock.now, workers=1).do([OLD_VISITS])
+    assert [subject for _, subject, *_ in entries(app)] == ["729", "900"]
