@@ -15,13 +15,14 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 
 import clock
+import key_pairs
 from billing import BillingError
 from billing.audit import audit
 from billing.refund import ask_again, settle_by_hand
 from billing.resolve import Decision, resolve
-from gateways.pace import Pace
+from billing.resolve_pass import resolve_pass
 from gateways.payment import PaymentGatewayError
-from models import ArmedHost, AuditEntry, Refund, db
+from models import ArmedHost, AuditEntry, PassOrder, Refund, db
 from timetable import EVERYTHING, LOST_ANSWERS, Job, Run, Summary, strain_of
 
 log = logging.getLogger("shop")
@@ -85,9 +86,11 @@ def audit_billing(start: datetime, end: datetime, as_json: bool) -> None:
 
     Exit with 1 when the two sides differ.
     """
-    findings = audit(
-        gateway=current_app.extensions["payment_gateway"], start_on=_day(start), end_on=_day(end)
-    )
+    findings = [
+        finding
+        for gateway in key_pairs.gateways()
+        for finding in audit(gateway=gateway, start_on=_day(start), end_on=_day(end))
+    ]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
@@ -108,8 +111,16 @@ def audit_billing(start: datetime, end: datetime, as_json: bool) -> None:
     help="Where Toss holds no money of it: charge again, or give the period away.",
 )
 def resolve_attempt(order_id: str, decision: str) -> None:
-    """Decide about an order that was set aside; Toss is asked first and never charged twice."""
+    """Decide about an order that was set aside; Toss is asked first and never charged twice.
+
+    An order for a pass is granted where Toss has its money, and closed where it has none.
+    """
     try:
+        if (of_pass := db.session.get(PassOrder, order_id)) is not None:
+            gateway = key_pairs.gateway_of(of_pass.key_pair)
+            resolve_pass(order_id=order_id, gateway=gateway, now=clock.now())
+            click.echo(f"{order_id}: done")
+            return
         resolve(
             order_id=order_id,
             decision=Decision(decision),
@@ -238,8 +249,8 @@ def _app() -> Flask:
 
 
 def _keep_pace(app: Flask) -> None:
-    gateway = app.extensions["payment_gateway"]
-    gateway.pace = Pace(app.config["BILLING_RATE"], f"billing-{gateway.secret_fingerprint}")
+    with app.app_context():
+        key_pairs.keep_pace()
 
 
 def _may_act(app: Flask) -> bool:

@@ -2,11 +2,12 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from config import ROOT
 from gateways.payment import RequestRejected
-from models import Notice, Plan, Refund, Subscription, db
+from models import AuditEntry, Notice, Plan, Product, Refund, Subscription, db
+from rules.wording import TRANSLATED, Language
 
 LATER = {"kind": "period_end"}
 
@@ -23,7 +24,26 @@ def test_the_demo_catalogue_loads_and_may_be_repeated(app, run):
         assert run("catalog", "load", str(CATALOG)).exit_code == 0
     with app.app_context():
         prices = {plan.slug: plan.price_won for plan in db.session.scalars(select(Plan))}
-    assert prices == {"basic-monthly": 4900, "premium-monthly": 9900, "premium-yearly": 99000}
+    assert prices == {
+        "basic-monthly": 4900,
+        "premium-monthly": 9900,
+        "premium-yearly": 99000,
+        "pass-1-month": 10900,
+        "pass-3-months": 29900,
+        "pass-12-months": 109000,
+    }
+
+
+def test_the_demo_catalogue_says_everything_in_every_language(app, run):
+    run("catalog", "load", str(CATALOG))
+    with app.app_context():
+        for sold in (*db.session.scalars(select(Product)), *db.session.scalars(select(Plan))):
+            said = [sold.words, *(sold.translations[language] for language in TRANSLATED)]
+            for name in sold.words:
+                assert len({words[name] for words in said}) == 4, (sold.slug, name)
+        assert Plan.on_sale("basic-monthly").words_in(Language.ENGLISH)["features"] == (
+            "All readings in the library\nThis week’s reading, new every Monday"
+        )
 
 
 @pytest.mark.parametrize(
@@ -32,7 +52,7 @@ def test_the_demo_catalogue_loads_and_may_be_repeated(app, run):
         ("price_won = 9900", "price_won = 12900", "new plan"),
         ("price_won = 9900", "price_won = 1", "nothing was loaded"),
         ("price_won = 9900", "prize_won = 9900", "unknown key"),
-        ('interval = "month"', 'interval = "week"', "week"),
+        ('interval = "month"', 'interval = "week"', "interval must be month or year"),
         ("[[products]]", "[[products", "not as it should be"),
     ],
 )
@@ -48,6 +68,72 @@ def test_a_bad_catalogue_changes_nothing_and_says_why(app, run, tmp_path, old, n
     assert words in refused.output
     with app.app_context():
         assert Plan.on_sale("basic-monthly").name == "베이직 월간"
+
+
+def test_a_file_goes_by_the_same_rules_as_the_back_office(app, run, tmp_path):
+    changed = tmp_path / "catalog.toml"
+    text = CATALOG.read_text("utf-8").replace('slug = "basic-monthly"', 'slug = "Basic Monthly"')
+    changed.write_text(text.replace('name = "프리미엄 연간"', f'name = "{"가" * 51}"'), "utf-8")
+
+    refused = run("catalog", "load", str(changed))
+
+    assert refused.exit_code == 1
+    assert "slug must be small letters and digits" in refused.output
+    assert "plan premium-yearly: name has more than 50 characters" in refused.output
+
+
+def test_words_at_which_a_reviewer_stops_are_warned_of(run, tmp_path):
+    changed = tmp_path / "catalog.toml"
+    changed.write_text(CATALOG.read_text("utf-8").replace("베이직 월간", "테스트 플랜"), "utf-8")
+
+    loaded = run("catalog", "load", str(changed))
+
+    assert loaded.exit_code == 0
+    assert "plan basic-monthly: a reviewer may refuse it for 테스트" in loaded.stderr
+    assert run("catalog", "load", str(CATALOG)).stderr == ""
+
+
+def test_a_file_retires_puts_back_and_notes_what_it_changed(app, run, tmp_path):
+    run("catalog", "load", str(CATALOG))
+    changed = tmp_path / "catalog.toml"
+    text = CATALOG.read_text("utf-8").replace("베이직 월간", "베이직")
+    changed.write_text(
+        text.replace("price_won = 4900", "price_won = 4900\nretired = true"), "utf-8"
+    )
+    with app.app_context():
+        before = db.session.scalar(select(func.max(AuditEntry.id)))
+
+    for file in (changed, CATALOG):
+        assert run("catalog", "load", str(file)).exit_code == 0
+
+    with app.app_context():
+        entries = db.session.scalars(
+            select(AuditEntry).where(AuditEntry.id > before).order_by(AuditEntry.id)
+        )
+        noted = [(entry.action, entry.facts) for entry in entries]
+        plan = Plan.on_sale("basic-monthly")
+        assert plan.name == "베이직 월간"
+    slug = {"slug": "basic-monthly"}
+    assert noted == [
+        ("plan.changed", {**slug, "name": "베이직 월간 → 베이직"}),
+        ("plan.retired", {**slug, "on_sale": "yes → no"}),
+        ("catalog.loaded", {}),
+        ("plan.changed", {**slug, "name": "베이직 → 베이직 월간"}),
+        ("plan.put_on_sale", {**slug, "on_sale": "no → yes"}),
+        ("catalog.loaded", {}),
+    ]
+
+
+def test_where_there_is_a_catalogue_the_back_offices_words_may_stay(app, run):
+    assert run("catalog", "load", str(CATALOG), "--if-empty").exit_code == 0
+    with app.app_context():
+        Plan.on_sale("basic-monthly").name = "새 이름"
+        db.session.commit()
+
+    assert "already" in run("catalog", "load", str(CATALOG), "--if-empty").output
+
+    with app.app_context():
+        assert Plan.on_sale("basic-monthly").name == "새 이름"
 
 
 def test_every_mistake_of_a_catalogue_is_told_at_once(app, run, tmp_path):
@@ -90,7 +176,7 @@ def test_an_account_is_made_once(run):
 
 def test_a_run_sends_what_is_owed_and_ends_what_is_due(app, run, client, subscribed):
     ran = json.loads(run("billing", "run", "--json").output.splitlines()[-1])
-    assert ran["settled"] == {"notices": 1}
+    assert ran["settled"] == {"notices": 1, "tallies": 1}
     with app.app_context():
         assert db.session.scalars(select(Notice)).one().sent_at is not None
 
