@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, abort, current_app, redirect, request, session, url_for
+from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 
@@ -55,6 +55,7 @@ def load_user(token: str) -> User | None:
     if sign_in is None:
         return None
     sign_in.user.sign_in_token = token
+    g.sign_in = sign_in
     return sign_in.user
 
 
@@ -102,8 +103,8 @@ def _turn_away() -> ResponseReturnValue | None:
 def _enter_back_office() -> ResponseReturnValue | None:
     """Ask for the second factor, or note in the audit log who asks for what and let them in."""
     now = clock.now()
-    sign_in = SignIn.with_token(current_user.sign_in_token, now=now)
-    if sign_in is None or not sign_in.is_in_back_office(now=now):
+    sign_in: SignIn = g.sign_in
+    if not sign_in.is_in_back_office(now=now):
         return redirect(url_for("admin_second_factor.new", next=_wanted()), 303)
     sign_in.stay_in_back_office(now=now)
     AuditEntry.write(

@@ -6,32 +6,42 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.exc import IntegrityError
 from wtforms import PasswordField, StringField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
 
 import clock
 from billing import BillingError
 from billing.close_account import close_account
-from models import Notice, SignIn, Subscription, User, db
+from models import Notice, PassOrder, SignIn, Subscription, User, db
 from models.notice import NoticeKind
+from rules.periods import seoul_date
 from views import own_data
 from views.access import begin_sign_in, end_sign_in
+from views.refusals import text_of
 from views.security import limiter
-from views.signup import email_field, name_field, new_password_field, refuse_taken_email
+from views.signup import (
+    LONGEST_PASSWORD,
+    email_field,
+    name_field,
+    new_password_field,
+    refuse_taken_email,
+)
 
 blueprint = Blueprint("account", __name__)
 
 EMAIL_LINK_LIFETIME = timedelta(hours=24)
-_WRONG = "지금 비밀번호가 맞지 않아요."
+_WRONG = _l("지금 비밀번호가 맞지 않아요.")
 
 
 def _password_field() -> PasswordField:
     return PasswordField(
-        "지금 비밀번호", [DataRequired("지금 비밀번호를 입력해 주세요."), Length(max=128)]
+        _l("지금 비밀번호"), [DataRequired(_l("지금 비밀번호를 입력해 주세요.")), LONGEST_PASSWORD]
     )
 
 
@@ -44,7 +54,7 @@ class NameForm(FlaskForm):
 class EmailForm(FlaskForm):
     """The address to use from now on; the old one holds until the new one is confirmed."""
 
-    email = email_field("새 이메일")
+    email = email_field(_l("새 이메일"))
     email_password = _password_field()
 
     def validate_email(self, field: StringField) -> None:
@@ -56,7 +66,7 @@ class PasswordForm(FlaskForm):
     """The password that is, and the one that shall be."""
 
     current = _password_field()
-    password = new_password_field("새 비밀번호")
+    password = new_password_field(_l("새 비밀번호"))
 
 
 class LeavingForm(FlaskForm):
@@ -85,7 +95,7 @@ def update_name() -> ResponseReturnValue:
         return _page(name_form=form), 400
     _me().name = (form.name.data or "").strip()
     db.session.commit()
-    flash("이름을 바꿨어요.")
+    flash(_("이름을 바꿨어요."))
     return redirect(url_for("account.show"), 303)
 
 
@@ -112,7 +122,12 @@ def update_email() -> ResponseReturnValue:
         may_be_known=True,
     )
     db.session.commit()
-    flash(f"{form.email.data}로 확인 메일을 보냈어요. 메일의 주소를 열면 이메일이 바뀌어요.")
+    flash(
+        _(
+            "%(email)s로 확인 메일을 보냈어요. 메일의 주소를 열면 이메일이 바뀌어요.",
+            email=form.email.data,
+        )
+    )
     return redirect(url_for("account.show"), 303)
 
 
@@ -145,7 +160,7 @@ def change_email(token: str) -> ResponseReturnValue:
     except IntegrityError:
         db.session.rollback()
         return render_template("account/email.html", email=None, form=FlaskForm()), 400
-    flash("이메일을 바꿨어요.")
+    flash(_("이메일을 바꿨어요."))
     return redirect(url_for("account.show"), 303)
 
 
@@ -161,7 +176,7 @@ def update_password() -> ResponseReturnValue:
     user.set_password(form.password.data or "", now=clock.now())
     SignIn.end_all(user, now=clock.now())
     begin_sign_in(user)
-    flash("비밀번호를 바꿨어요. 다른 기기에서는 모두 로그아웃했어요.")
+    flash(_("비밀번호를 바꿨어요. 다른 기기에서는 모두 로그아웃했어요."))
     return redirect(url_for("account.show"), 303)
 
 
@@ -171,7 +186,7 @@ def end_other_sign_in(sign_in_id: int) -> ResponseReturnValue:
     found = next((one for one in _sign_ins() if one.id == sign_in_id), None) or abort(404)
     found.end(now=clock.now())
     db.session.commit()
-    flash("그 기기에서 로그아웃했어요.")
+    flash(_("그 기기에서 로그아웃했어요."))
     return redirect(url_for("account.show"), 303)
 
 
@@ -203,9 +218,9 @@ def close() -> ResponseReturnValue:
     try:
         close_account(user_id=user_id, vault=current_app.extensions["vault"], now=clock.now())
     except BillingError as refusal:
-        return _closure_page(form, refusal.user_message), 409
+        return _closure_page(form, text_of(refusal)), 409
     end_sign_in()
-    flash("탈퇴했어요. 그동안 함께해 주셔서 고맙습니다.")
+    flash(_("탈퇴했어요. 그동안 함께해 주셔서 고맙습니다."))
     return redirect(url_for("home.show"), 303)
 
 
@@ -232,7 +247,10 @@ def _page(**forms: FlaskForm) -> str:
 def _closure_page(form: LeavingForm, notice: str | None = None) -> str:
     latest = Subscription.latest_for(current_user.id)
     running = latest if latest is not None and not latest.is_ended else None
-    return render_template("account/closure.html", form=form, notice=notice, subscription=running)
+    passes = PassOrder.granted_to(current_user.id, from_on=seoul_date(clock.now()))
+    return render_template(
+        "account/closure.html", form=form, notice=notice, subscription=running, passes=passes
+    )
 
 
 def _serializer() -> URLSafeTimedSerializer:

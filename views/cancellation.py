@@ -2,6 +2,7 @@
 
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, StringField
@@ -19,8 +20,8 @@ from billing.leave import (
 )
 from billing.refund import give_back
 from models import Quote, Refund, Subscription, db
-from rules import won
-from views.filters import long_day
+from views.filters import long_day, won
+from views.refusals import text_of
 
 blueprint = Blueprint("cancellation", __name__)
 
@@ -56,7 +57,7 @@ def create() -> ResponseReturnValue:
         return _leave_now(subscription, form)
     if form.kind.data == AT_PERIOD_END or not _can_choose(subscription):
         return _leave_later(subscription)
-    return _page(subscription, form, "어떻게 해지할지 골라 주세요."), 400
+    return _page(subscription, form, _("어떻게 해지할지 골라 주세요.")), 400
 
 
 def _page(subscription: Subscription, form: LeavingForm, notice: str | None = None) -> str:
@@ -82,7 +83,7 @@ def _can_choose(subscription: Subscription) -> bool:
 
 def _leave_now(subscription: Subscription, form: LeavingForm) -> ResponseReturnValue:
     if not form.validate() or form.quote.data is None:
-        return _page(subscription, form, RefundQuoteExpired.user_message), 409
+        return _page(subscription, form, text_of(RefundQuoteExpired)), 409
     try:
         refund_id = leave_now(
             subscription_id=subscription.id,
@@ -95,10 +96,10 @@ def _leave_now(subscription: Subscription, form: LeavingForm) -> ResponseReturnV
         current = db.session.get_one(Subscription, subscription.id)
         if current.is_ended:
             return redirect(url_for("subscription.show"), 303)
-        return _page(current, form, refusal.user_message), 409
+        return _page(current, form, text_of(refusal)), 409
     quote = db.session.get_one(Quote, form.quote.data)
     if refund_id is None:
-        flash("구독을 해지했어요. 돌려드릴 금액은 없어요.")
+        flash(_("구독을 해지했어요. 돌려드릴 금액은 없어요."))
     else:
         _give_back_soon(refund_id)
         flash(_words_for(db.session.get_one(Refund, refund_id), quote))
@@ -106,12 +107,19 @@ def _leave_now(subscription: Subscription, form: LeavingForm) -> ResponseReturnV
 
 
 def _words_for(refund: Refund, quote: Quote) -> str:
-    amount = won.formatted(quote.refund_won)
+    amount = won(quote.refund_won)
     if refund.is_done:
-        return f"구독을 해지하고 {amount}을 환불했어요. 카드사에 따라 3~7영업일 뒤에 반영돼요."
+        return _(
+            "구독을 해지하고 %(won)s을 환불했어요. 카드사에 따라 3~7영업일 뒤에 반영돼요.",
+            won=amount,
+        )
     if refund.is_by_hand:
-        return f"구독을 해지했어요. {amount}은 담당자가 따로 돌려드리고 이메일로 알려드려요."
-    return f"구독을 해지했어요. {amount}을 환불하고 있어요. 끝나면 이메일로 알려드려요."
+        return _(
+            "구독을 해지했어요. %(won)s은 담당자가 따로 돌려드리고 이메일로 알려드려요.", won=amount
+        )
+    return _(
+        "구독을 해지했어요. %(won)s을 환불하고 있어요. 끝나면 이메일로 알려드려요.", won=amount
+    )
 
 
 def _give_back_soon(refund_id: int) -> None:
@@ -129,14 +137,16 @@ def _leave_later(subscription: Subscription) -> ResponseReturnValue:
         subscription_id=subscription.id, actor_id=current_user.id, now=clock.now()
     )
     if canceled.paid_period is None:
-        flash("구독을 해지했어요. 결제된 금액은 없어요.")
+        flash(_("구독을 해지했어요. 결제된 금액은 없어요."))
     elif canceled.is_ended:
-        flash("구독을 해지했어요. 더 결제되지 않아요.")
+        flash(_("구독을 해지했어요. 더 결제되지 않아요."))
     elif not canceled.grants_access(clock.now(), grace_days=0):
-        flash("해지를 접수했어요. 확인하고 있는 결제 말고는 더 결제되지 않아요.")
+        flash(_("해지를 접수했어요. 확인하고 있는 결제 말고는 더 결제되지 않아요."))
     else:
         flash(
-            f"해지를 예약했어요. {long_day(canceled.paid_period.last_on)}까지 이용할 수 있고,"
-            " 더 결제되지 않아요."
+            _(
+                "해지를 예약했어요. %(day)s까지 이용할 수 있고, 더 결제되지 않아요.",
+                day=long_day(canceled.paid_period.last_on),
+            )
         )
     return redirect(url_for("subscription.show"), 303)

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf import FlaskForm
 
@@ -32,7 +33,7 @@ def create() -> ResponseReturnValue:
     if not card_window.wants_json():
         return _page(subscription, card_window.NEEDS_SCRIPT), 400
     if not FlaskForm().validate_on_submit():
-        return card_window.refused("화면을 연 지 오래되었어요. 새로고침해 주세요.", 400)
+        return card_window.refused(_("화면을 연 지 오래되었어요. 새로고침해 주세요."), 400)
     way = card_window.chosen()
     if way is None:
         return card_window.refused(card_window.NO_WAY, 400)

@@ -4,25 +4,26 @@ from typing import Any
 
 from flask import current_app, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
 
 from models import Checkout
 from models.checkout import WayToPay
 
 WAY_NAMES = {
-    WayToPay.CARD: "신용·체크카드",
-    WayToPay.TRANSFER: "계좌이체",
-    WayToPay.TOSSPAY: "토스페이",
-    WayToPay.NAVERPAY: "네이버페이",
+    WayToPay.CARD: _l("신용·체크카드"),
+    WayToPay.TRANSFER: _l("계좌이체"),
+    WayToPay.TOSSPAY: _l("토스페이"),
+    WayToPay.NAVERPAY: _l("네이버페이"),
 }
-NO_WAY = "결제 수단을 골라 주세요."
+NO_WAY = _l("결제 수단을 골라 주세요.")
 _METHODS: dict[WayToPay, dict[str, str]] = {
     WayToPay.CARD: {},
     WayToPay.TRANSFER: {"method": "TRANSFER"},
     WayToPay.TOSSPAY: {"method": "CARD", "flowMode": "DIRECT", "easyPay": "TOSSPAY"},
     WayToPay.NAVERPAY: {"method": "CARD", "flowMode": "DIRECT", "easyPay": "NAVERPAY"},
 }
-NEEDS_SCRIPT = "카드 등록창을 열려면 브라우저에서 자바스크립트를 켜 주세요."
-NOT_ARMED = "지금은 카드를 등록할 수 없어요. 잠시 후 다시 시도하거나 고객센터로 알려 주세요."
+NEEDS_SCRIPT = _l("카드 등록창을 열려면 브라우저에서 자바스크립트를 켜 주세요.")
+NOT_ARMED = _l("지금은 카드를 등록할 수 없어요. 잠시 후 다시 시도하거나 고객센터로 알려 주세요.")
 
 
 def wants_json() -> bool:
@@ -63,7 +64,7 @@ def chosen() -> WayToPay | None:
 
 def refused(message: str, status: int) -> ResponseReturnValue:
     """Answer the script why the window stays closed."""
-    return jsonify(message=message, reload=status == 409), status
+    return jsonify(message=str(message), reload=status == 409), status
 
 
 def settings() -> dict[str, Any]:
@@ -71,7 +72,7 @@ def settings() -> dict[str, Any]:
     return {
         "client_key": current_app.config["TOSS_CLIENT_KEY"],
         "sdk_url": current_app.config["TOSS_SDK_URL"],
-        "ways": [(str(way), WAY_NAMES[way]) for way in offered()],
+        "ways": [(str(way), str(WAY_NAMES[way])) for way in offered()],
     }
 
 

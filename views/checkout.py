@@ -1,6 +1,7 @@
 """From a plan to a paid subscription: review, consents, card window, and what came of it."""
 
 import hmac
+from collections.abc import Callable
 from typing import Any
 
 from flask import (
@@ -14,6 +15,8 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy import select
@@ -32,18 +35,20 @@ from billing.subscribe import (
     finish_checkout,
     start_checkout,
 )
-from models import Checkout, PaymentAttempt, Plan, Quote, Refund, Subscription, db
-from rules import won
+from models import Checkout, PassOrder, PaymentAttempt, Plan, Quote, Refund, Subscription, db
+from rules.periods import seoul_date
 from views import card_window, policies, refusals
 from views.access import client_address, public
-from views.filters import charge_day, tax_note
+from views.agreed_words import agreed, kept
+from views.filters import charge_day, tax_note, won
 from views.lane import end_turn
+from views.paid_words import plan_name
 from views.security import let_card_window_in
 
 blueprint = Blueprint("checkout", __name__)
 
 AUTH_KEY_LENGTH = 300
-_NEEDED = "동의가 필요해요. 내용을 확인하고 표시해 주세요."
+_NEEDED = _l("동의가 필요해요. 내용을 확인하고 표시해 주세요.")
 
 
 class ConsentForm(FlaskForm):
@@ -72,7 +77,7 @@ def create(plan: str) -> ResponseReturnValue:
     found = Plan.on_sale(plan) or abort(404)
     form = ConsentForm()
     if not form.validate_on_submit():
-        return _refused(found, form, "필수 동의를 확인해 주세요.", 400)
+        return _refused(found, form, _("필수 동의를 확인해 주세요."), 400)
     way = card_window.chosen()
     if way is None:
         return _refused(found, form, card_window.NO_WAY, 400)
@@ -82,7 +87,7 @@ def create(plan: str) -> ResponseReturnValue:
         return _refused(found, form, card_window.NOT_ARMED, 503)
     quote = Quote.of(current_user.id, form.quote.data, found.id)
     if quote is None:
-        return _refused(found, form, QuoteExpired.user_message, 409)
+        return _refused(found, form, refusals.text_of(QuoteExpired), 409)
     try:
         checkout = start_checkout(
             user=current_user,
@@ -93,7 +98,7 @@ def create(plan: str) -> ResponseReturnValue:
             way=way,
         )
     except (QuoteExpired, AlreadySubscribed, CollectionInProgress) as refusal:
-        return _refused(found, form, refusal.user_message, 409)
+        return _refused(found, form, refusals.text_of(refusal), 409)
     return card_window.opened(checkout)
 
 
@@ -113,7 +118,7 @@ def success() -> ResponseReturnValue:
             now=clock.now(),
         )
     except CheckoutExpired as refusal:
-        return _unknown_return(refusal.user_message)
+        return _unknown_return(refusals.text_of(refusal))
     end_turn()
     finish_soon(checkout_id)
     answer = redirect(url_for("checkout.show", checkout_id=checkout_id), 303)
@@ -178,12 +183,21 @@ def _order_page(plan: Plan, form: ConsentForm, notice: str | None = None, status
         quote=quote,
         form=form,
         notice=notice,
-        texts={name: text for name, (_, text) in _consent_texts(quote).items()},
+        purchase=agreed(lambda: _purchase_text(quote)),
+        recurring=agreed(lambda: _recurring_text(quote)),
+        told=_told_before_button(quote),
         next_charge_on=quote.period_end_on,
+        running_pass=_last_pass(),
         **card_window.settings(),
         withdraw_days=current_app.config["REFUND_WITHDRAW_DAYS"],
     )
     return page, status
+
+
+def _last_pass() -> PassOrder | None:
+    """Return the pass that a subscription begun today would run beside; the last, if more."""
+    passes = PassOrder.granted_to(current_user.id, from_on=seoul_date(clock.now()))
+    return passes[-1] if passes else None
 
 
 def _refused(plan: Plan, form: ConsentForm, message: str, status: int) -> ResponseReturnValue:
@@ -193,38 +207,67 @@ def _refused(plan: Plan, form: ConsentForm, message: str, status: int) -> Respon
 
 
 def _agreements(quote: Quote) -> list[Agreement]:
-    return [
-        Agreement(
-            document,
-            policies.current_version(policy),
-            text,
-            policy,
-            policies.text_of(policy),
+    return kept(
+        lambda: [
+            Agreement(
+                document,
+                policies.current_version(policy),
+                words(quote),
+                policy,
+                policies.text_of(policy),
+            )
+            for document, (policy, words) in _CONSENTS.items()
+        ]
+    )
+
+
+def _purchase_text(quote: Quote) -> str:
+    return _(
+        "%(plan)s %(won)s(%(tax)s), 이용 기간, 해지·환불 규정을 확인했고 구매에 동의합니다.",
+        plan=plan_name(quote.plan),
+        won=won(quote.amount_won),
+        tax=tax_note(quote.plan),
+    )
+
+
+def _recurring_text(quote: Quote) -> str:
+    if _takes_cards_only():
+        text = _(
+            "오늘 %(won)s이 결제되고, 이후 %(days)s에 %(won)s이 등록한 카드로 자동 결제되는 데"
+            " 동의합니다."
         )
-        for document, (policy, text) in _consent_texts(quote).items()
-    ]
+    else:
+        text = _(
+            "오늘 %(won)s이 결제되고, 이후 %(days)s에 %(won)s이 등록한 결제 수단으로 자동 결제되는"
+            " 데 동의합니다."
+        )
+    return text % _charges(quote)
 
 
-def _consent_texts(quote: Quote) -> dict[str, tuple[str, str]]:
-    """Return what is agreed to, by the name of its box: the policy behind it, and the words."""
-    plan, amount = quote.plan, won.formatted(quote.amount_won)
-    return {
-        "purchase": (
-            "refund",
-            f"{plan.name} {amount}({tax_note(plan)}), "
-            "이용 기간, 해지·환불 규정을 확인했고 구매에 동의합니다.",
-        ),
-        "recurring": (
-            "terms",
-            f"오늘 {amount}이 결제되고, 이후 {charge_day(plan, quote.anchor_on)}에 {amount}이"
-            f" 등록한 {_means()}로 자동 결제되는 데 동의합니다.",
-        ),
-    }
+def _told_before_button(quote: Quote) -> str:
+    """Return what will be charged, when, and how: a card, or whatever the customer will choose."""
+    if _takes_cards_only():
+        text = _("오늘 %(won)s이 결제되고, 이후 %(days)s에 %(won)s이 등록한 카드로 자동 결제돼요.")
+    else:
+        text = _(
+            "오늘 %(won)s이 결제되고, 이후 %(days)s에 %(won)s이 등록한 결제 수단으로 자동 결제돼요."
+        )
+    return text % _charges(quote)
 
 
-def _means() -> str:
-    """Return what is charged, in a word: a card, or whatever the customer will choose."""
-    return "카드" if len(card_window.offered()) == 1 else "결제 수단으"
+_CONSENTS: dict[str, tuple[str, Callable[[Quote], str]]] = {
+    "purchase": ("refund", _purchase_text),
+    "recurring": ("terms", _recurring_text),
+}
+"""What is agreed to, by the name of its box: the policy behind it, and the words."""
+
+
+def _charges(quote: Quote) -> dict[str, str]:
+    return {"won": won(quote.amount_won), "days": charge_day(quote.plan, quote.anchor_on)}
+
+
+def _takes_cards_only() -> bool:
+    return len(card_window.offered()) == 1
 
 
 def _known(checkout_id: str) -> Checkout | None:
@@ -287,7 +330,9 @@ def _card_changed(checkout: Checkout) -> str:
     return render_template(
         "checkout/card_changed.html",
         subscription=subscription,
-        refusal=" ".join(refusals.declined(declined.failure_code if declined else None)),
+        refusal=refusals.one_after_another(
+            *refusals.declined(declined.failure_code if declined else None)
+        ),
     )
 
 

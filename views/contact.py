@@ -2,15 +2,18 @@
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import SelectChoice, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import AnyOf, DataRequired, Length
 
 import clock
 from billing.inquire import inquire
 from models import Inquiry
 from views.access import client_address, public
+from views.languages import current
 from views.page_cache import same_for_strangers
 from views.security import limiter
 from views.signup import email_field, name_field, normalize_email
@@ -18,10 +21,10 @@ from views.signup import email_field, name_field, normalize_email
 blueprint = Blueprint("contact", __name__)
 
 TOPICS = {
-    "payment": "결제·환불",
-    "leaving": "해지",
-    "service": "이용 방법",
-    "other": "그 밖의 문의",
+    "payment": _l("결제·환불"),
+    "leaving": _l("해지"),
+    "service": _l("이용 방법"),
+    "other": _l("그 밖의 문의"),
 }
 
 
@@ -29,15 +32,18 @@ class InquiryForm(FlaskForm):
     """A question, and where its answer goes."""
 
     name = name_field()
-    email = email_field("답변받을 이메일")
+    email = email_field(_l("답변받을 이메일"))
     topic = SelectField(
-        "문의 종류", choices=[SelectChoice(value, label) for value, label in TOPICS.items()]
+        _l("문의 종류"),
+        [AnyOf(TOPICS, _l("문의 종류를 골라 주세요."))],
+        choices=[SelectChoice(value, label) for value, label in TOPICS.items()],
+        validate_choice=False,
     )
     body = TextAreaField(
-        "내용",
+        _l("내용"),
         [
-            DataRequired("문의 내용을 입력해 주세요."),
-            Length(max=4000, message="내용은 4,000자 이하로 입력해 주세요."),
+            DataRequired(_l("문의 내용을 입력해 주세요.")),
+            Length(max=4000, message=_l("내용은 4,000자 이하로 입력해 주세요.")),
         ],
     )
 
@@ -77,9 +83,10 @@ def create() -> ResponseReturnValue:
         email=form.email.data or "",
         topic=form.topic.data,
         body=(form.body.data or "").strip(),
+        language=current(),
         now=clock.now(),
     )
-    flash(f"문의를 받았어요. 답변은 {inquiry.email}로 보내드려요.")
+    flash(_("문의를 받았어요. 답변은 %(email)s로 보내드려요.", email=inquiry.email))
     return redirect(url_for("contact.index" if user else "contact.show"), 303)
 
 

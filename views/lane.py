@@ -5,20 +5,24 @@ turns, and wait for theirs before they hold a database connection; everybody els
 served beside them as fast as ever.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
 
 from flask import Flask, request
 
-PATHS = ("/success", "/checkouts/")
+from rules.wording import TRANSLATED
+
+PATHS = ("/success", "/checkouts/", "/passes/success", "/passes/orders/")
+_LANGUAGE = re.compile(rf"^/({'|'.join(TRANSLATED)})(?=/)")
 _TURN = "shop.turn"
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Lane:
-    """WSGI middleware: the requests to `PATHS` are served one at a time."""
+    """WSGI middleware: the requests to `PATHS`, in any language, are served one at a time."""
 
     def __init__(self, app: WsgiApp) -> None:
         self._app = app
@@ -28,7 +32,8 @@ class Lane:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Serve the request, in its turn if it belongs to the lane."""
-        if not environ.get("PATH_INFO", "").startswith(PATHS):
+        path = _LANGUAGE.sub("", environ.get("PATH_INFO", ""), count=1)
+        if not path.startswith(PATHS):
             return self._app(environ, start_response)
         turn = environ[_TURN] = _Turn(self._lock)
         try:

@@ -7,7 +7,10 @@ for minutes only.
 from flask import Flask, Response, current_app, render_template, request
 
 RETRY_AFTER_SECONDS = 600
-_OPEN = ("checkout.success", "checkout.fail", "checkout.show", "checkout.state")
+_OPEN = (
+    *("checkout.success", "checkout.fail", "checkout.show", "checkout.state"),
+    *("passes.success", "passes.fail", "passes.order", "passes.state"),
+)
 
 
 def register(app: Flask) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from models import Consent, Inquiry, Notice, Payment, SignIn, Subscription, User, db
+from models import Consent, Inquiry, Notice, PassOrder, Payment, SignIn, Subscription, User, db
 
 
 def of(user: User) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def of(user: User) -> dict[str, Any]:
             for consent in Consent.of_user(user.id)
         ],
         "subscriptions": [_subscription(one) for one in _all(Subscription, user)],
+        "passes": [_pass(one) for one in PassOrder.paid_by(user.id)],
         "payments": [_payment(one) for one in Payment.of_user(user.id)],
         "inquiries": [
             {
@@ -71,6 +72,16 @@ def _subscription(one: Subscription) -> dict[str, Any]:
     }
 
 
+def _pass(one: PassOrder) -> dict[str, Any]:
+    return {
+        "order": one.id,
+        "plan": one.plan.name,
+        "from": one.starts_on.isoformat(),
+        "until": one.period.last_on.isoformat(),
+        "ended_at": one.ended_at.isoformat() if one.ended_at else None,
+    }
+
+
 def _payment(one: Payment) -> dict[str, Any]:
     return {
         "order": one.order_id,
@@ -78,7 +89,7 @@ def _payment(one: Payment) -> dict[str, Any]:
         "vat_won": one.vat_won,
         "paid_at": one.approved_at.isoformat(),
         "card": f"{one.card_issuer} {one.card_number}",
-        "period": f"{one.invoice.period.start_on}/{one.invoice.period.last_on}",
+        "period": f"{one.period.start_on}/{one.period.last_on}",
         "refunds": [
             {"won": refund.amount_won, "status": str(refund.status)} for refund in one.refunds
         ],

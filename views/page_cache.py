@@ -1,7 +1,9 @@
 """Public pages are the same for every stranger: rendered once a minute, then served from memory.
 
 Whoever sends a cookie of the shop is no stranger: they never get a kept page, nor is anything kept
-of what they get. A page is kept until midnight in Seoul at the latest: pages name days.
+of what they get. A page is kept until midnight in Seoul at the latest: pages name days. A change of
+the catalogue empties the memory of the process that made it; other processes, and browsers, show
+the page before for `PAGE_CACHE_SECONDS` at most.
 """
 
 import hashlib
@@ -15,11 +17,13 @@ from werkzeug.datastructures import Headers
 
 import clock
 from rules.periods import seoul_date, seoul_instant
+from views import languages
 from views.static_files import accepted_encodings, compressed
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 _MOST_PAGES = 500
+_VERSION = "shop.page_version"
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class PageCache:
 
     def __init__(self, app: Flask) -> None:
         self.pages: dict[str, KeptPage] = {}
+        self.version = 0
         self._config = app.config
         self._wsgi_app = app.wsgi_app
 
@@ -67,15 +72,23 @@ class PageCache:
             now = clock.now()
             if page.is_fresh(now):
                 return page.answer(asked, now)(environ, start_response)
+        environ[_VERSION] = self.version
         return self._wsgi_app(environ, start_response)
+
+    def forget(self) -> None:
+        """Render every page anew; one that was begun before this moment is not kept either."""
+        self.version += 1
+        self.pages.clear()
 
     def is_for_strangers(self, asked: Request) -> bool:
         """Test whether anybody else would get the same answer, as far as the request tells."""
+        here = languages.of_path(asked.path)
         return (
             self._config["PAGE_CACHE_SECONDS"] > 0
             and asked.method in ("GET", "HEAD")
             and not asked.query_string
             and self._config["SESSION_COOKIE_NAME"] not in asked.cookies
+            and asked.cookies.get(languages.COOKIE, here) == here
         )
 
     def keep(self, path: str, answer: Response, *, now: datetime) -> KeptPage:
@@ -112,6 +125,11 @@ def register(app: Flask) -> None:
     app.after_request(_keep)
 
 
+def forget() -> None:
+    """Let strangers see what the merchant changed: here at once, elsewhere when pages grow old."""
+    current_app.extensions["page_cache"].forget()
+
+
 def _keep(answer: Response) -> Response:
     cache: PageCache = current_app.extensions["page_cache"]
     view = current_app.view_functions.get(request.endpoint or "")
@@ -120,6 +138,7 @@ def _keep(answer: Response) -> Response:
         or "Set-Cookie" in answer.headers
         or not getattr(view, "same_for_strangers", False)
         or not cache.is_for_strangers(request)
+        or request.environ.get(_VERSION) != cache.version
     ):
         return answer
     now = clock.now()

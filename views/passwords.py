@@ -5,17 +5,19 @@ from datetime import timedelta
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from wtforms import StringField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
 
 import clock
 from models import Notice, SignIn, User, db
 from models.notice import NoticeKind
 from views.access import client_address, public
 from views.security import limiter
-from views.signup import new_password_field
+from views.signup import LONGEST_EMAIL, new_password_field
 
 blueprint = Blueprint("passwords", __name__)
 
@@ -26,13 +28,13 @@ _PAUSE_SECONDS = 300
 class ResetRequestForm(FlaskForm):
     """Whose password was forgotten."""
 
-    email = StringField("이메일", [DataRequired("이메일을 입력해 주세요."), Length(max=254)])
+    email = StringField(_l("이메일"), [DataRequired(_l("이메일을 입력해 주세요.")), LONGEST_EMAIL])
 
 
 class NewPasswordForm(FlaskForm):
     """The new password."""
 
-    password = new_password_field("새 비밀번호")
+    password = new_password_field(_l("새 비밀번호"))
 
 
 def reset_link(user: User) -> str:
@@ -91,7 +93,7 @@ def update(token: str) -> ResponseReturnValue:
     user.set_password(form.password.data or "", now=clock.now())
     SignIn.end_all(user, now=clock.now())
     db.session.commit()
-    flash("비밀번호를 바꿨어요. 새 비밀번호로 로그인해 주세요.")
+    flash(_("비밀번호를 바꿨어요. 새 비밀번호로 로그인해 주세요."))
     return redirect(url_for("sessions.new"), 303)
 
 

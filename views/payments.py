@@ -14,27 +14,31 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectChoice, SelectField, StringField
-from wtforms.validators import DataRequired, Length, ValidationError
+from wtforms.validators import AnyOf, DataRequired, Length, ValidationError
 
 import clock
 from billing.cash_receipts import ask_for_receipt, stop_receipts
-from models import Consent, Invoice, Notice, Payment, db
+from models import Consent, Notice, Payment, db
 from models.cash_receipt import ReceiptKind
 from rules import receipt_number
 from rules.periods import seoul_date, seoul_instant
 from views.filters import long_day
+from views.paid_words import ordered
 from views.security import limiter
 
 blueprint = Blueprint("payments", __name__)
 
 _NOTICES = {
-    "contract": "계약 내용",
-    "renewal_paid": "결제 완료",
-    "renewal_failed": "결제 실패",
-    "plan_changed": "플랜 변경",
+    "contract": _l("계약 내용"),
+    "renewal_paid": _l("결제 완료"),
+    "renewal_failed": _l("결제 실패"),
+    "plan_changed": _l("플랜 변경"),
+    "pass_paid": _l("계약 내용"),
 }
 LONGEST = timedelta(days=366 * 2)
 
@@ -49,24 +53,30 @@ class ReceiptForm(FlaskForm):
     """What a cash receipt is for, and the number that it is issued to."""
 
     kind = SelectField(
-        "현금영수증 종류",
+        _l("현금영수증 종류"),
+        [AnyOf(("income", "expense"), _l("현금영수증 종류를 골라 주세요."))],
         choices=[
-            SelectChoice("income", "소득공제 (개인)"),
-            SelectChoice("expense", "지출증빙 (사업자)"),
+            SelectChoice("income", _l("소득공제 (개인)")),
+            SelectChoice("expense", _l("지출증빙 (사업자)")),
         ],
+        validate_choice=False,
     )
     number = StringField(
-        "번호", [DataRequired("휴대전화 번호나 사업자등록번호를 입력해 주세요."), Length(max=30)]
+        _l("번호"),
+        [
+            DataRequired(_l("휴대전화 번호나 사업자등록번호를 입력해 주세요.")),
+            Length(max=30, message=_l("번호는 30자 이하로 입력해 주세요.")),
+        ],
     )
-    every = BooleanField("다음 결제에도 같은 번호로 발급하기")
+    every = BooleanField(_l("다음 결제에도 같은 번호로 발급하기"))
 
     def validate_number(self, field: StringField) -> None:
         """Refuse a number that the tax office would not know."""
         field.data = receipt_number.digits_of(field.data or "")
         if self.kind.data == "income" and not receipt_number.is_for_income(field.data):
-            raise ValidationError("휴대전화 번호나 현금영수증 카드 번호를 확인해 주세요.")
+            raise ValidationError(_("휴대전화 번호나 현금영수증 카드 번호를 확인해 주세요."))
         if self.kind.data == "expense" and not receipt_number.is_for_expense(field.data):
-            raise ValidationError("사업자등록번호 열 자리를 확인해 주세요.")
+            raise ValidationError(_("사업자등록번호 열 자리를 확인해 주세요."))
 
 
 @blueprint.get("/payments/<int:payment_id>")
@@ -91,7 +101,7 @@ def ask_for_cash_receipt(payment_id: int) -> ResponseReturnValue:
         vault=current_app.extensions["vault"],
         now=clock.now(),
     )
-    flash("현금영수증을 신청했어요. 발급되면 이 화면에 보여요.")
+    flash(_("현금영수증을 신청했어요. 발급되면 이 화면에 보여요."))
     return redirect(url_for("payments.show", payment_id=payment_id), 303)
 
 
@@ -100,7 +110,7 @@ def stop_cash_receipts(payment_id: int) -> ResponseReturnValue:
     """Issue no more cash receipts of payments to come."""
     payment = _own(payment_id)
     stop_receipts(payment_id=payment.id, user_id=current_user.id, now=clock.now())
-    flash("다음 결제부터 현금영수증을 발급하지 않아요.")
+    flash(_("다음 결제부터 현금영수증을 발급하지 않아요."))
     return redirect(url_for("payments.show", payment_id=payment_id), 303)
 
 
@@ -112,18 +122,16 @@ def _own(payment_id: int) -> Payment:
 
 
 def _page(payment: Payment, form: ReceiptForm) -> str:
-    invoice = payment.invoice
+    subscription = payment.subscription
     return render_template(
         "payments/show.html",
         payment=payment,
-        invoice=invoice,
-        quote=invoice.quote,
-        subscription=invoice.subscription,
+        quote=payment.quote,
         refunds=[refund for refund in payment.refunds if not refund.is_void],
-        consents=Consent.for_quote(invoice.quote_id),
-        mails=_mails(invoice),
+        consents=Consent.for_quote(payment.quote.id),
+        mails=_mails(payment),
         receipt=payment.cash_receipt,
-        wants_more=bool(invoice.subscription.billing_key.receipt_kind),
+        wants_more=subscription is not None and bool(subscription.billing_key.receipt_kind),
         form=form,
     )
 
@@ -136,11 +144,11 @@ def statement() -> ResponseReturnValue:
     end_on = _day("to", today)
     mistake = None
     if start_on is None or end_on is None:
-        mistake = "날짜를 2026-11-20처럼 입력해 주세요."
+        mistake = _("날짜를 2026-11-20처럼 입력해 주세요.")
     elif end_on < start_on:
-        mistake = "끝 날짜가 시작 날짜보다 빨라요."
+        mistake = _("끝 날짜가 시작 날짜보다 빨라요.")
     elif end_on - start_on > LONGEST:
-        mistake = "한 번에 2년까지 볼 수 있어요."
+        mistake = _("한 번에 2년까지 볼 수 있어요.")
     if mistake or start_on is None or end_on is None:
         period = today.replace(day=1), today
         return _statement(*period, lines=[], mistake=mistake), 400
@@ -177,22 +185,26 @@ def _lines(start_on: date, end_on: date) -> list[dict[str, Any]]:
     start, end = seoul_instant(start_on), seoul_instant(end_on + timedelta(days=1))
     lines = []
     for payment in Payment.of_user(current_user.id):
-        name = payment.invoice.order_name
+        name = ordered(payment)
         if start <= payment.approved_at < end:
             lines.append({"at": payment.approved_at, "name": name, "won": payment.amount_won,
                           "vat": payment.vat_won, "order_id": payment.order_id})  # fmt: skip
         for refund in payment.refunds:
             if refund.is_done and refund.settled_at and start <= refund.settled_at < end:
-                lines.append({"at": refund.settled_at, "name": f"{name} 환불",
+                lines.append({"at": refund.settled_at, "name": _("%(plan)s 환불", plan=name),
                               "won": -refund.amount_won, "vat": None,
                               "order_id": payment.order_id})  # fmt: skip
     return sorted(lines, key=lambda line: line["at"])
 
 
-def _mails(invoice: Invoice) -> list[str]:
-    """Return what was mailed about an invoice, in words."""
+def _mails(payment: Payment) -> list[str]:
+    """Return what was mailed about what was paid, in words."""
     said = []
-    for notice in Notice.about_invoice(invoice.id, user_id=current_user.id):
-        sent = f"{long_day(notice.sent_at)}에 보냈어요" if notice.sent_at else "보내는 중이에요"
-        said.append(f"{_NOTICES.get(str(notice.kind), '알림')} 메일을 {sent}.")
+    for notice in Notice.about_payment(payment):
+        mail = _NOTICES.get(str(notice.kind), _("알림"))
+        if notice.sent_at:
+            day = long_day(notice.sent_at)
+            said.append(_("%(mail)s 메일을 %(day)s에 보냈어요.", mail=mail, day=day))
+        else:
+            said.append(_("%(mail)s 메일을 보내는 중이에요.", mail=mail))
     return said

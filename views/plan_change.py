@@ -4,6 +4,8 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField
@@ -21,15 +23,17 @@ from billing.change_plan import (
     undo_change,
 )
 from models import Plan, Quote, Subscription
-from rules import won
 from views import card_window, policies
 from views.access import client_address
+from views.agreed_words import agreed, kept
 from views.checkout import finish_soon
-from views.filters import charge_day, long_day, tax_note
+from views.filters import charge_day, long_day, tax_note, won
+from views.paid_words import plan_name
+from views.refusals import text_of
 
 blueprint = Blueprint("plan_change", __name__)
 
-_NEEDED = "동의가 필요해요. 내용을 확인하고 표시해 주세요."
+_NEEDED = _l("동의가 필요해요. 내용을 확인하고 표시해 주세요.")
 
 
 class ChangeForm(FlaskForm):
@@ -63,10 +67,10 @@ def update() -> ResponseReturnValue:
         raise NotChangeable
     plan, form = _chosen(), ChangeForm()
     if not form.validate_on_submit():
-        return _review(subscription, plan, form, "필수 동의를 확인해 주세요."), 400
+        return _review(subscription, plan, form, _("필수 동의를 확인해 주세요.")), 400
     quote = Quote.of(current_user.id, form.quote.data, plan.id)
     if quote is None:
-        return _review(subscription, plan, form, ChangeQuoteExpired.user_message), 409
+        return _review(subscription, plan, form, text_of(ChangeQuoteExpired)), 409
     if quote.begins_now and not card_window.may_open():
         return _review(subscription, plan, form, card_window.NOT_ARMED), 503
     try:
@@ -79,10 +83,14 @@ def update() -> ResponseReturnValue:
             now=clock.now(),
         )
     except ChangeQuoteExpired as refusal:
-        return _review(subscription, plan, form, refusal.user_message), 409
+        return _review(subscription, plan, form, text_of(refusal)), 409
     if not quote.begins_now:
         flash(
-            f"{long_day(quote.anchor_on)}부터 {plan.name}으로 바꿔요. 그 전에는 되돌릴 수 있어요."
+            _(
+                "%(day)s부터 %(plan)s으로 바꿔요. 그 전에는 되돌릴 수 있어요.",
+                day=long_day(quote.anchor_on),
+                plan=plan_name(plan),
+            )
         )
         return redirect(url_for("subscription.show"), 303)
     finish_soon(checkout.id)
@@ -96,7 +104,9 @@ def undo() -> ResponseReturnValue:
     if subscription is None:
         raise NotChangeable
     undo_change(subscription_id=subscription.id, now=clock.now())
-    flash(f"플랜 변경을 취소했어요. {subscription.plan.name}을 그대로 이용해요.")
+    flash(
+        _("플랜 변경을 취소했어요. %(plan)s을 그대로 이용해요.", plan=plan_name(subscription.plan))
+    )
     return redirect(url_for("subscription.show"), 303)
 
 
@@ -126,28 +136,39 @@ def _review(
         quote=quote,
         form=form,
         notice=notice,
-        consent=_consent_text(quote),
+        consent=agreed(lambda: _consent_text(quote)),
         pay_days=current_app.config["REFUND_PAY_BDAYS"],
     )
 
 
 def _consent_text(quote: Quote) -> str:
-    plan, amount = quote.plan, won.formatted(quote.amount_won)
-    days = charge_day(plan, quote.anchor_on)
+    facts = {
+        "plan": plan_name(quote.plan),
+        "won": won(quote.amount_won),
+        "tax": tax_note(quote.plan),
+        "days": charge_day(quote.plan, quote.anchor_on),
+    }
     if quote.begins_now:
-        first = f"오늘 {amount}이 결제되고, 이후 {days}에"
-    else:
-        first = f"{long_day(quote.anchor_on)}부터 {days}에"
-    return (
-        f"{plan.name}으로 바꾸고, {first} {amount}({tax_note(plan)})이 자동 결제되는 데 동의합니다."
+        return _(
+            "%(plan)s으로 바꾸고, 오늘 %(won)s이 결제되고, 이후 %(days)s에 %(won)s(%(tax)s)이 자동"
+            " 결제되는 데 동의합니다.",
+            **facts,
+        )
+    return _(
+        "%(plan)s으로 바꾸고, %(day)s부터 %(days)s에 %(won)s(%(tax)s)이 자동 결제되는 데"
+        " 동의합니다.",
+        day=long_day(quote.anchor_on),
+        **facts,
     )
 
 
 def _agreement(quote: Quote) -> Agreement:
-    return Agreement(
-        "plan_change",
-        policies.current_version("terms"),
-        _consent_text(quote),
-        "terms",
-        policies.text_of("terms"),
+    return kept(
+        lambda: Agreement(
+            "plan_change",
+            policies.current_version("terms"),
+            _consent_text(quote),
+            "terms",
+            policies.text_of("terms"),
+        )
     )

@@ -24,11 +24,16 @@ def index() -> str:
 @same_for_strangers
 def show(slug: str) -> str:
     """Show one plan with its terms of sale."""
-    plan = Plan.on_sale(slug) or abort(404)
+    return page_of(Plan.on_sale(slug) or abort(404))
+
+
+def page_of(plan: Plan, *, is_preview: bool = False) -> str:
+    """Return a plan's page; the merchant sees one that is not on sale, with nothing to press."""
     today = seoul_date(clock.now())
     return render_template(
         "plans/show.html",
         plan=plan,
+        is_preview=is_preview,
         today=today,
         next_charge_on=plan.period(today, 1).end_on,
         withdraw_days=current_app.config["REFUND_WITHDRAW_DAYS"],

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import BoundedSemaphore
+from typing import TypeVar
 
 from flask import Flask
 
@@ -15,6 +16,16 @@ from billing import BillingError
 from gateways.payment import PaymentGatewayError
 
 log = logging.getLogger("shop")
+
+Answer = TypeVar("Answer")
+
+
+class NoPlace(Exception):
+    """The room is full: nothing was asked."""
+
+
+class TooSlow(Exception):
+    """No answer came in the time that a page has for it."""
 
 
 class Room:
@@ -43,6 +54,27 @@ class Room:
             future.result(timeout=self._wait_seconds)
         except TimeoutError:
             log.info("Toss takes longer than a page may: the call goes on without the page")
+
+    def ask(self, question: Callable[[], Answer], *, wait_seconds: float) -> Answer:
+        """Return the answer to a question that changes nothing, or raise what it raises.
+
+        The caller must hold no database connection.
+
+        :raises NoPlace: the room is full.
+        :raises TooSlow: no answer came within `wait_seconds`; when it comes, nobody reads it.
+        """
+        if not self._places.acquire(blocking=False):
+            raise NoPlace
+        try:
+            future = self._threads.submit(question)
+        except RuntimeError:
+            self._places.release()
+            raise NoPlace from None
+        future.add_done_callback(lambda _: self._places.release())
+        try:
+            return future.result(timeout=wait_seconds)
+        except TimeoutError:
+            raise TooSlow from None
 
     def _work(self, job: Callable[[], object]) -> None:
         try:

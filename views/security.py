@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFProtect, generate_csrf
 from markupsafe import Markup
 
 from views.access import client_address
+from views.static_files import is_file
 
 csrf = CSRFProtect()
 limiter = Limiter(client_address)
@@ -56,13 +57,13 @@ def _add_headers(response: Response) -> Response:
     headers["X-Content-Type-Options"] = "nosniff"
     headers["X-Frame-Options"] = "DENY"
     headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
-    is_file = request.endpoint == "static"  # other sites show the picture of a link preview
-    headers["Cross-Origin-Resource-Policy"] = "cross-origin" if is_file else "same-origin"
+    # Other sites show the picture of a link preview.
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin" if is_file() else "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
     if current_app.config["SESSION_COOKIE_SECURE"]:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if request.endpoint != "static":
+    if not is_file() or response.status_code >= 400:
         headers.setdefault("Cache-Control", "private, no-store")
     return response
 

@@ -2,15 +2,17 @@
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
 
 from models import User
 from views.access import begin_sign_in, client_address, end_sign_in, public
 from views.next_page import local_path
 from views.security import limiter
+from views.signup import LONGEST_EMAIL, LONGEST_PASSWORD
 
 blueprint = Blueprint("sessions", __name__)
 
@@ -18,9 +20,9 @@ blueprint = Blueprint("sessions", __name__)
 class LogInForm(FlaskForm):
     """An address and its password."""
 
-    email = StringField("이메일", [DataRequired("이메일을 입력해 주세요."), Length(max=254)])
+    email = StringField(_l("이메일"), [DataRequired(_l("이메일을 입력해 주세요.")), LONGEST_EMAIL])
     password = PasswordField(
-        "비밀번호", [DataRequired("비밀번호를 입력해 주세요."), Length(max=128)]
+        _l("비밀번호"), [DataRequired(_l("비밀번호를 입력해 주세요.")), LONGEST_PASSWORD]
     )
 
 

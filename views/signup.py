@@ -3,6 +3,8 @@
 from email_validator import EmailNotValidError, validate_email
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +15,8 @@ import clock
 from models import Consent, PolicyText, User, db
 from views import policies
 from views.access import begin_sign_in, client_address, public
+from views.agreed_words import kept
+from views.languages import current
 from views.next_page import local_path
 from views.security import limiter
 
@@ -20,12 +24,16 @@ blueprint = Blueprint("signup", __name__)
 
 MIN_PASSWORD, MAX_PASSWORD = 10, 128
 _COMMON = {"1234567890", "password12", "qwertyuiop", "0123456789", "passw0rd123", "1q2w3e4r5t"}
-_TAKEN = "이미 가입한 이메일이에요. 로그인하거나 비밀번호를 다시 설정해 주세요."
+_TAKEN = _l("이미 가입한 이메일이에요. 로그인하거나 비밀번호를 다시 설정해 주세요.")
 CONSENT_TEXTS = {
-    "terms": "이용약관에 동의합니다",
-    "age": "만 14세 이상입니다",
-    "marketing": "혜택·이벤트 소식을 이메일로 받기",
+    "terms": _l("이용약관에 동의합니다"),
+    "age": _l("만 14세 이상입니다"),
+    "marketing": _l("혜택·이벤트 소식을 이메일로 받기"),
 }
+
+
+LONGEST_EMAIL = Length(max=254, message=_l("이메일은 254자 이하로 입력해 주세요."))
+LONGEST_PASSWORD = Length(max=128, message=_l("비밀번호는 128자 이하로 입력해 주세요."))
 
 
 def strong_password(form: Form, field: Field) -> None:
@@ -33,9 +41,9 @@ def strong_password(form: Form, field: Field) -> None:
     password = field.data or ""
     email = getattr(form, "email", None)
     if len(set(password)) < 4 or password.lower() in _COMMON:
-        raise ValidationError("너무 쉬운 비밀번호예요. 다른 비밀번호를 입력해 주세요.")
+        raise ValidationError(_("너무 쉬운 비밀번호예요. 다른 비밀번호를 입력해 주세요."))
     if email is not None and password.lower() == (email.data or "").lower():
-        raise ValidationError("이메일과 다른 비밀번호를 입력해 주세요.")
+        raise ValidationError(_("이메일과 다른 비밀번호를 입력해 주세요."))
 
 
 def new_password_field(label: str) -> PasswordField:
@@ -43,8 +51,10 @@ def new_password_field(label: str) -> PasswordField:
     return PasswordField(
         label,
         [
-            DataRequired("비밀번호를 입력해 주세요."),
-            Length(MIN_PASSWORD, MAX_PASSWORD, "비밀번호는 10자 이상 128자 이하로 입력해 주세요."),
+            DataRequired(_l("비밀번호를 입력해 주세요.")),
+            Length(
+                MIN_PASSWORD, MAX_PASSWORD, _l("비밀번호는 10자 이상 128자 이하로 입력해 주세요.")
+            ),
             strong_password,
         ],
     )
@@ -53,18 +63,18 @@ def new_password_field(label: str) -> PasswordField:
 def name_field() -> StringField:
     """Return a field for the name of a person."""
     return StringField(
-        "이름",
+        _l("이름"),
         [
-            DataRequired("이름을 입력해 주세요."),
-            Length(max=50, message="이름은 50자 이하로 입력해 주세요."),
-            Regexp(r"^[^\x00-\x1f\x7f<>]+$", message="이름에 쓸 수 없는 문자가 있어요."),
+            DataRequired(_l("이름을 입력해 주세요.")),
+            Length(max=50, message=_l("이름은 50자 이하로 입력해 주세요.")),
+            Regexp(r"^[^\x00-\x1f\x7f<>]+$", message=_l("이름에 쓸 수 없는 문자가 있어요.")),
         ],
     )
 
 
 def email_field(label: str) -> StringField:
     """Return a field for an address; `normalize_email` or `refuse_taken_email` check it."""
-    return StringField(label, [DataRequired("이메일을 입력해 주세요.")])
+    return StringField(label, [DataRequired(_l("이메일을 입력해 주세요."))])
 
 
 def normalize_email(field: StringField) -> None:
@@ -72,9 +82,9 @@ def normalize_email(field: StringField) -> None:
     try:
         found = validate_email((field.data or "").strip(), check_deliverability=False)
     except EmailNotValidError:
-        raise ValidationError("이메일 주소를 확인해 주세요.") from None
+        raise ValidationError(_("이메일 주소를 확인해 주세요.")) from None
     if len(found.normalized) > 100:
-        raise ValidationError("이메일은 100자 이하로 입력해 주세요.")
+        raise ValidationError(_("이메일은 100자 이하로 입력해 주세요."))
     field.data = User.normalized_email(found.normalized)
 
 
@@ -88,16 +98,18 @@ def refuse_taken_email(field: StringField) -> None:
 class SignUpForm(FlaskForm):
     """Who somebody is, and what they agree to; nothing is ticked beforehand."""
 
-    email = email_field("이메일")
+    email = email_field(_l("이메일"))
     name = name_field()
-    password = new_password_field("비밀번호")
+    password = new_password_field(_l("비밀번호"))
     age = BooleanField(
-        f"[필수] {CONSENT_TEXTS['age']}", [DataRequired("만 14세 이상만 가입할 수 있어요.")]
+        _l("[필수] %(text)s", text=CONSENT_TEXTS["age"]),
+        [DataRequired(_l("만 14세 이상만 가입할 수 있어요."))],
     )
     terms = BooleanField(
-        f"[필수] {CONSENT_TEXTS['terms']}", [DataRequired("이용약관에 동의해 주세요.")]
+        _l("[필수] %(text)s", text=CONSENT_TEXTS["terms"]),
+        [DataRequired(_l("이용약관에 동의해 주세요."))],
     )
-    marketing = BooleanField(f"[선택] {CONSENT_TEXTS['marketing']}")
+    marketing = BooleanField(_l("[선택] %(text)s", text=CONSENT_TEXTS["marketing"]))
 
     def validate_email(self, field: StringField) -> None:
         """Refuse what is no address, or one that has an account."""
@@ -110,7 +122,7 @@ def new() -> ResponseReturnValue:
     """Show the sign-up form."""
     if current_user.is_authenticated:
         return redirect(url_for("plans.index"), 303)
-    return render_template("signup/new.html", form=SignUpForm())
+    return _page(SignUpForm())
 
 
 @blueprint.post("/signup")
@@ -120,7 +132,7 @@ def create() -> ResponseReturnValue:
     """Make the account with its consents, and sign in."""
     form = SignUpForm()
     if not form.validate_on_submit():
-        return render_template("signup/new.html", form=form), 400
+        return _page(form), 400
     user = _new_user(form)
     db.session.add(user)
     try:
@@ -128,15 +140,28 @@ def create() -> ResponseReturnValue:
     except IntegrityError:
         db.session.rollback()
         form.email.errors = [_TAKEN]
-        return render_template("signup/new.html", form=form), 400
+        return _page(form), 400
     _keep_consents(user, form)
     begin_sign_in(user)
     return redirect(local_path(request.args.get("next"), url_for("plans.index")), 303)
 
 
+def _page(form: SignUpForm) -> str:
+    return render_template("signup/new.html", form=form, texts=_kept_texts())
+
+
+def _kept_texts() -> dict[str, str]:
+    return kept(lambda: {document: str(text) for document, text in CONSENT_TEXTS.items()})
+
+
 def _new_user(form: SignUpForm) -> User:
     now = clock.now()
-    user = User(email=form.email.data, name=(form.name.data or "").strip(), created_at=now)
+    user = User(
+        email=form.email.data,
+        name=(form.name.data or "").strip(),
+        language=current(),
+        created_at=now,
+    )
     user.set_password(form.password.data or "", now=now)
     return user
 
@@ -144,7 +169,7 @@ def _new_user(form: SignUpForm) -> User:
 def _keep_consents(user: User, form: SignUpForm) -> None:
     now, version = clock.now(), policies.current_version("terms")
     shown = PolicyText.keep(name="terms", version=version, html=policies.text_of("terms"), now=now)
-    for document, text in CONSENT_TEXTS.items():
+    for document, text in _kept_texts().items():
         if form[document].data:
             Consent.give(
                 user_id=user.id,

@@ -24,6 +24,7 @@ from views.access import public
 FOLDER = ROOT / "static"
 FOR_EVER = "public, max-age=31536000, immutable"
 A_WHILE = "public, max-age=600"
+_FILES = {"static", "pictures.show"}
 _COMPRESSED = {".css", ".js", ".svg", ".txt"}
 _HASHED = re.compile(r"(.+)\.([0-9a-f]{12})(\.\w+)")
 _CSS_URL = re.compile(r'url\("([^":]+)"\)')
@@ -53,12 +54,17 @@ class StaticFile:
 
 
 class PagesSessions(SecureCookieSessionInterface):
-    """Sessions for pages: a static file is the same whoever asks, whatever their cookie."""
+    """Sessions for pages: a file is the same whoever asks, whatever their cookie."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Save the session, and say that the answer depends on it, for pages only."""
-        if request.endpoint != "static":
+        if not is_file():
             super().save_session(app, session, response)
+
+
+def is_file() -> bool:
+    """Test whether this request asks for a file, which is the same for everybody."""
+    return request.endpoint in _FILES
 
 
 def register(app: Flask) -> None:

@@ -20,6 +20,7 @@ from models import (
 )
 from models.refund import RefundStatus
 from rules.periods import years_later
+from rules.wording import Language
 from tests.conftest import PASSWORD
 from views import mails
 
@@ -55,6 +56,22 @@ def test_the_name_can_be_changed(app, client, page, signed_in):
 def test_a_bad_name_is_refused_beside_its_field(app, client, signed_in, name):
     assert client.post("/account/name", data={"name": name}).status_code == 400
     assert me(app, signed_in).name == "김하나"
+
+
+def choices_of(shown):
+    """Return the languages to choose from below the account's other facts, and the one it has."""
+    buttons = shown.all("button", name="language")[-4:]
+    assert all("plain" not in button.get("class", "") for button in buttons)
+    [chosen] = [button["value"] for button in buttons if "aria-current" in button]
+    return [button["value"] for button in buttons], chosen
+
+
+def test_the_account_shows_and_changes_the_language_of_its_mails(app, client, page, signed_in):
+    assert choices_of(page("/en/account")) == (["ko", "en", "ja", "zh"], "ko")
+    form = {"language": "ja", "next": page("/account").all("input", name="next")[-1]["value"]}
+    assert client.post("/language", data=form).location == "/ja/account"
+    assert me(app, signed_in).language is Language.JAPANESE
+    assert choices_of(page("/en/account"))[1] == "ja"
 
 
 @pytest.fixture

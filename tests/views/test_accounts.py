@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import select
 
 from models import Consent, Notice, User, db
+from rules.wording import Language
 from tests.conftest import PASSWORD
 from views import mails
 
@@ -37,6 +38,31 @@ def test_consents_are_kept_and_the_optional_one_only_if_given(app, client):
     with app.app_context():
         kept = {one.document: one.text for one in db.session.scalars(select(Consent))}
     assert kept == {"terms": "이용약관에 동의합니다", "age": "만 14세 이상입니다"}
+
+
+def test_consents_are_kept_in_korean_whatever_the_page_speaks(app, client, in_english):
+    in_english({"이용약관에 동의합니다": "I agree to the terms of use"})
+    shown = client.get("/en/signup").text
+    client.post("/en/signup", data=NEW)
+
+    kept = {one.document: one.text for one in db.session.scalars(select(Consent))}
+    assert kept == {"terms": "이용약관에 동의합니다", "age": "만 14세 이상입니다"}
+    assert "I agree to the terms of use" in shown
+    assert all(f'<span lang="ko">{text}</span>' in shown for text in kept.values())
+
+
+@pytest.mark.parametrize(
+    ("prefix", "language"),
+    [
+        ("", Language.KOREAN),
+        ("/en", Language.ENGLISH),
+        ("/ja", Language.JAPANESE),
+        ("/zh", Language.CHINESE),
+    ],
+)
+def test_mails_come_in_the_language_of_the_page_of_the_sign_up(app, client, prefix, language):
+    client.post(f"{prefix}/signup", data=NEW)
+    assert the_user(app).language is language
 
 
 def test_nothing_is_ticked_beforehand_and_marketing_is_optional(page):

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -183,3 +184,10 @@ def test_the_mails_of_a_renewal_say_what_the_page_says(renewal, app):
     assert "다시 결제하는 날: 2026년 12월 22일" in failed.text
     assert "이용할 수 있는 날: 2026년 12월 26일까지" in failed.text
     assert "/card" in failed.text and "/card" in failed.html
+
+
+def test_the_page_gives_its_script_every_sentence_it_may_say(page, subscribed):
+    for path in ("/card", "/en/card"):
+        sentences = json.loads(page(path).all("form", id="checkout")[0]["data-sentences"])
+        assert {"OTHERWISE", "NOT_SENT", "NO_SDK", "PAYMENT_REQUEST_ABORTED"} < set(sentences)
+        assert all(sentences.values())

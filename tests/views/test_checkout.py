@@ -73,6 +73,27 @@ def test_no_consent_is_ticked_beforehand(page, shopper):
     assert all("required" in box for box in boxes)
 
 
+@pytest.mark.parametrize("prefix", ["/en", "/ja", "/zh"])
+def test_what_is_agreed_to_is_kept_in_korean_whatever_the_page_speaks(
+    app, client, page, shopper, at, now, prefix
+):
+    at(now)
+    kept, htmls = {}, {}
+    for here in ("", prefix):
+        shown = page(f"{here}/checkout/premium-monthly")
+        values = {"quote": shown.value("quote"), "purchase": "y", "recurring": "y"}
+        client.post(f"{here}/checkout/premium-monthly", data=values, headers=JSON)
+        with app.app_context():
+            consents = Consent.of_user(shopper.id)[:2]
+            kept[here] = {one.document: one.text for one in consents}
+            htmls[here] = {one.document: one.policy_text.html for one in consents}
+
+    assert kept[prefix] == kept[""]
+    assert htmls[prefix] == htmls[""]
+    for text in kept[prefix].values():
+        assert f'<span lang="ko">{text}</span>' in shown.html
+
+
 @pytest.mark.parametrize("missing", ["purchase", "recurring", "quote"])
 def test_without_a_consent_no_window_opens(app, client, page, shopper, missing):
     quote = page("/checkout/premium-monthly").value("quote")

@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import select
 
 import timetable
-from models import Inquiry, Notice, db
+from models import Inquiry, Notice, User, db
+from rules.wording import Language
 from views import mails
+from views.languages import TAGS, translations
 
 NEW = {"name": "김하나", "email": "Hana@Example.com", "topic": "payment", "body": "안녕하세요"}
 
@@ -42,6 +44,34 @@ def test_a_stranger_can_ask_and_is_answered_by_mail(app, client, page, run):
     mail = mail_of(app, "inquiry_answered")
     assert mail.to == "hana@example.com"
     assert "반갑습니다" in mail.text and "반갑습니다" in mail.html
+
+
+def assert_speaks(mail, language):
+    """Check that a mail with an answer is in this language, from its subject on."""
+    assert mail.subject.endswith(translations(language).gettext("문의에 답변드려요"))
+    assert f'<html lang="{TAGS[language]}">' in mail.html
+
+
+@pytest.mark.parametrize(
+    ("prefix", "language"),
+    [("", Language.KOREAN), ("/ja", Language.JAPANESE), ("/zh", Language.CHINESE)],
+)
+def test_a_stranger_is_answered_in_the_language_of_the_page(app, client, run, prefix, language):
+    client.post(f"{prefix}/contact/inquiry", data=NEW)
+    assert "안녕하세요" in mail_of(app, "inquiry").text
+    assert "문의" in mail_of(app, "inquiry").subject
+    run("inquiries", "answer", str(inquiries(app)[0].id), input="Hello\n")
+    assert_speaks(mail_of(app, "inquiry_answered"), language)
+
+
+def test_a_customer_is_answered_in_the_language_that_they_chose(app, client, log_in, user, run):
+    log_in(user)
+    client.post("/ja/contact/inquiry", data=NEW)
+    with app.app_context():
+        db.session.get_one(User, user.id).language = Language.CHINESE
+        db.session.commit()
+    run("inquiries", "answer", str(inquiries(app)[0].id), input="你好\n")
+    assert_speaks(mail_of(app, "inquiry_answered"), Language.CHINESE)
 
 
 def test_a_customer_sees_question_and_answer(app, client, page, log_in, user, run):

@@ -45,17 +45,22 @@ def crossing():
         made.go.set()
 
 
-def test_the_second_who_comes_back_waits_and_other_pages_do_not(crossing):
+@pytest.mark.parametrize(
+    "path",
+    ["checkouts/abc", "en/success", "passes/success", "ja/passes/success", "passes/orders/abc"],
+)
+def test_the_second_who_comes_back_waits_and_other_pages_do_not(crossing, path):
     first = crossing.threads.submit(crossing.get, "/success")
     assert crossing.entered.wait(SECONDS)
 
-    second = crossing.threads.submit(crossing.get, "/checkouts/abc")
+    second = crossing.threads.submit(crossing.get, f"/{path}")
     assert crossing.get("/plans") == "plans"
+    assert crossing.get("/passes") == "passes"
     assert not second.done()
-    assert "checkouts/abc" not in crossing.inside
+    assert path not in crossing.inside
 
     crossing.go.set()
-    assert (first.result(SECONDS), second.result(SECONDS)) == ("success", "checkouts/abc")
+    assert (first.result(SECONDS), second.result(SECONDS)) == ("success", path)
 
 
 def test_a_request_that_waits_for_toss_lets_the_next_one_in(crossing):

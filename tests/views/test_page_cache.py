@@ -10,6 +10,8 @@ from sqlalchemy import event
 
 from gateways.payment import CardDeclined
 from models import Plan, db
+from views import page_cache
+from views.access import public
 
 LATER = {"kind": "period_end"}
 
@@ -116,6 +118,40 @@ def test_a_change_is_seen_after_a_minute(app, client, plan, kept, at, now):
     assert "프리미엄 월간" not in client.get("/plans").get_data(as_text=True)
 
 
+def test_what_the_merchant_changes_is_seen_at_once(app, client, plan, kept, merchant, enter):
+    stranger = app.test_client()
+
+    def plans():
+        return stranger.get("/plans").get_data(as_text=True)
+
+    assert "프리미엄 월간" in plans()
+    enter(merchant)
+    words = {**plan.words, "name": "프리미엄", "seen": plan.stamp}
+    assert client.post(f"/admin/plans/{plan.id}", data=words).status_code == 303
+    assert "프리미엄 월간" not in plans() and "프리미엄" in plans()
+
+    assert client.post(f"/admin/plans/{plan.id}/retirement").status_code == 303
+    assert "프리미엄" not in plans()
+    assert client.post(f"/admin/plans/{plan.id}/sale").status_code == 303
+    assert "프리미엄" in plans()
+
+
+def test_a_page_that_was_begun_before_a_change_is_not_kept(app, client, plan, kept, monkeypatch):
+    show = app.view_functions["plans.index"]
+
+    @public
+    @page_cache.same_for_strangers
+    def slow():
+        shown = show()
+        page_cache.forget()
+        return shown
+
+    monkeypatch.setitem(app.view_functions, "plans.index", slow)
+    assert client.get("/plans").headers["Cache-Control"] == "private, no-store"
+
+    assert app.extensions["page_cache"].pages == {}
+
+
 def test_no_page_outlives_midnight_in_seoul(client, plan, kept, at):
     at(datetime(2026, 11, 20, 14, 59, 40, tzinfo=UTC))
     evening = client.get("/plans/premium-monthly")
@@ -173,9 +209,12 @@ def test_robots_and_sitemap_name_what_strangers_may_read(client, plan):
     robots = client.get("/robots.txt").get_data(as_text=True)
     assert "Sitemap: http://127.0.0.1:8000/sitemap.xml" in robots
     assert "Disallow: /subscription" in robots
+    assert "Disallow: /en/subscription" in robots
     sitemap = client.get("/sitemap.xml").get_data(as_text=True)
     for path in ("/", "/plans/premium-monthly", "/terms"):
         assert f"<loc>http://127.0.0.1:8000{path}</loc>" in sitemap
+        assert f"<loc>http://127.0.0.1:8000/ja{path}</loc>" in sitemap
+        assert f'hreflang="zh-Hans" href="http://127.0.0.1:8000/zh{path}"' in sitemap
     assert "/account" not in sitemap
 
 

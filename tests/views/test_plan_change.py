@@ -116,6 +116,22 @@ def test_the_consent_is_kept_word_for_word(app, change):
         assert "오늘 99,000원이 결제되고" in kept.text
 
 
+@pytest.mark.parametrize("prefix", ["/en", "/ja", "/zh"])
+def test_the_consent_is_kept_in_korean_whatever_the_page_speaks(app, client, page, others, prefix):
+    shown = page(f"{prefix}{PATH}?to=premium-yearly")
+    data = {"quote": shown.value("quote"), "recurring": "y"}
+    client.post(f"{prefix}{PATH}?to=premium-yearly", data=data)
+
+    with app.app_context():
+        kept = db.session.scalars(select(Consent).filter_by(document="plan_change")).one()
+    assert kept.text == (
+        "프리미엄 연간으로 바꾸고, 오늘 99,000원이 결제되고, 이후 매년 11월 20일에"
+        " 99,000원(부가세 포함)이 자동 결제되는 데 동의합니다."
+    )
+    assert f'<span lang="ko">{kept.text}</span>' in shown.html
+    assert "₩99,000 KRW" in shown.text
+
+
 def test_an_old_quote_shows_the_new_amounts(page, client, others, gateway):
     quote = page(f"{PATH}?to=premium-yearly").value("quote")
     page("/library")

@@ -1,9 +1,10 @@
+from contextlib import suppress
 from threading import Event
 
 import pytest
 from flask import current_app
 
-from views.room import Room
+from views.room import NoPlace, Room, TooSlow
 
 
 @pytest.fixture
@@ -52,3 +53,27 @@ def test_a_failed_call_frees_its_place(room, caplog):
         room.run(fail)
 
     assert len(caplog.records) == 3
+
+
+def test_a_question_is_answered_or_its_error_raised(room):
+    assert room.ask(lambda: 7, wait_seconds=10) == 7
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            room.ask(lambda: 1 / 0, wait_seconds=10)
+
+
+def test_a_question_takes_a_place_until_it_is_answered(room):
+    go, done = Event(), Event()
+
+    def wait() -> None:
+        assert go.wait(10)
+
+    for _ in range(2):
+        with pytest.raises(TooSlow):
+            room.ask(wait, wait_seconds=0.01)
+    with pytest.raises(NoPlace):
+        room.ask(done.set, wait_seconds=10)
+    go.set()
+    while not done.is_set():
+        with suppress(NoPlace):
+            room.ask(done.set, wait_seconds=10)

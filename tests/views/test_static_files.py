@@ -93,6 +93,7 @@ def test_a_page_with_its_style_weighs_little(client, plan, path):
 def test_a_page_loads_nothing_from_elsewhere(page, plan, path):
     shown = page(path)
     loaded = [found["src"] for tag in ("img", "script", "iframe") for found in shown.all(tag)]
-    loaded += [found["href"] for found in shown.all("link") if found["rel"] not in ("canonical",)]
+    links = [link for link in shown.all("link") if link["rel"] not in ("canonical", "alternate")]
+    loaded += [link["href"] for link in links]
     assert loaded
     assert [address for address in loaded if not address.startswith("/static/")] == []
