@@ -6,17 +6,19 @@ Used after a storm, after each crash and after each step of the model test.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from chaos.charged import Charged
+from chaos.pass_promises import broken_passes
 from models import (
     Checkout,
     Consent,
     Invoice,
+    PassOrder,
     Payment,
     PaymentAttempt,
     PaymentRequest,
@@ -25,25 +27,13 @@ from models import (
     db,
 )
 from models.invoice import InvoiceStatus
+from models.pass_order import PassStatus
 from models.payment_attempt import AttemptStatus
 from models.payment_request import RequestKind
 from rules.collection_terms import CollectionTerms
-from rules.periods import nth_period, seoul_instant
+from rules.periods import nth_period, seoul_date, seoul_instant
 
 OUR_MARK = re.compile(r"\(r\d+\)$")
-
-
-@dataclass(frozen=True)
-class Charged:
-    """A payment as the gateway has it; `balance_won` is what was not given back.
-
-    `cancels` are the reason and the won of each time that money went back.
-    """
-
-    order_id: str
-    won: int
-    balance_won: int
-    cancels: tuple[tuple[str, int], ...] = ()
 
 
 def broken(
@@ -59,13 +49,18 @@ def broken(
     `slack` is how far two processes may be apart about the time: a step of the test clock.
     """
     db.session.expire_all()
+    pass_ids = set(db.session.scalars(select(PassOrder.id)))
+    of_passes = [one for one in charged if one.order_id in pass_ids]
+    of_invoices = [one for one in charged if one.order_id not in pass_ids]
     found = [
-        *_money_has_rows(charged),
+        *_money_has_rows(of_invoices),
         *_refunds_have_rows(charged),
-        *_nobody_pays_twice(charged),
+        *_nobody_pays_twice(of_invoices),
         *_nothing_is_sent_as_new(),
-        *_amounts_are_agreed(charged),
+        *_amounts_are_agreed(of_invoices),
+        *broken_passes(of_passes, now=now, is_settled=is_settled),
         *_nothing_after_the_end(slack),
+        *_nobody_pays_more_unasked(of_invoices),
         *_access_is_what_was_paid(terms, now),
         *_periods_tile(),
     ]
@@ -218,12 +213,28 @@ def _nothing_after_the_end(slack: timedelta) -> Iterator[str]:
             select(Checkout.quote_id).join(Consent, Consent.checkout_id == Checkout.id)
         )
     )
+    consented |= set(db.session.scalars(select(Consent.quote_id)))
     for sent_at, order_id, subscription in rows:
         if subscription.ended_at is not None and sent_at > subscription.ended_at + slack:
             yield f"5: {order_id} was sent after the end"
     for subscription in db.session.scalars(select(Subscription)):
         if subscription.quote_id not in consented:
             yield f"5: subscription {subscription.id} is charged without a consent"
+
+
+def _nobody_pays_more_unasked(charged: Sequence[Charged]) -> Iterator[str]:
+    """Promise 5: a higher amount was agreed to today, or inside the thirty days before its day."""
+    orders = {payment.order_id for payment in charged}
+    consents = {one.quote_id: one for one in db.session.scalars(select(Consent))}
+    for subscription_id, invoices in _by_subscription(_invoices()).items():
+        paid = [one for one in invoices if any(each.order_id in orders for each in one.attempts)]
+        for before, after in pairwise(paid):
+            if after.amount_won <= before.amount_won or after.quote.begins_now:
+                continue
+            consent, first_on = consents.get(after.quote_id), after.period_start_on
+            days = (first_on - seoul_date(consent.given_at)).days if consent else None
+            if not after.quote.is_price_rise or days is None or not 1 <= days <= 30:
+                yield f"5: subscription {subscription_id} pays more from {first_on}, unasked"
 
 
 def _access_is_what_was_paid(terms: CollectionTerms, now: datetime) -> Iterator[str]:
@@ -281,6 +292,7 @@ def _books_agree(charged: Sequence[Charged]) -> Iterator[str]:
             select(PaymentAttempt.order_id).where(PaymentAttempt.status == AttemptStatus.SET_ASIDE)
         )
     )
+    waiting |= set(db.session.scalars(select(PassOrder.id).filter_by(status=PassStatus.SET_ASIDE)))
     for order_id in sorted(ours.keys() ^ theirs.keys()):
         if order_id not in waiting:
             yield f"12: {order_id} is booked {ours.get(order_id)}, charged {theirs.get(order_id)}"

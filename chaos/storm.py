@@ -24,26 +24,38 @@ import clock
 import config
 from app import create_app
 from billing import BillingError
+from billing.agree_to_price import agree_to_price, keep_price, quote_price
 from billing.agreements import Agreement
+from billing.buy_pass import (
+    come_back,
+    finish_pass_order,
+    neighbours_of,
+    quote_pass,
+    start_pass_order,
+)
 from billing.cancel import resume, schedule_cancellation
 from billing.change_card import start_card_change
 from billing.change_plan import change_plan, quote_change
+from billing.give_pass_back import give_pass_back, quote_pass_refund
 from billing.keep_webhook import keep_webhook
 from billing.leave import leave_now, quote_leaving
+from billing.offer_price import offer_price, withdraw_offer
 from billing.subscribe import authorize_checkout, finish_checkout, start_checkout
 from bin.service import ROOT, Service
 from bin.shop import Shop
 from chaos.promises import broken
-from chaos.world import charged_by, let_timers_run_out, register
+from chaos.world import authenticate, charged_by, let_timers_run_out, register
 from gateways.payment import PaymentGatewayError
-from gateways.sandbox_clock import set_sandbox_clock
-from models import Plan, Quote, ShopClock, Subscription, User, db
+from gateways.sandbox_control import set_sandbox_clock
+from models import PassOrder, Plan, PriceOffer, Quote, ShopClock, Subscription, User, db
+from models.plan import PlanKind
 from models.user import Role
 from rules.collection_terms import CollectionTerms
 from rules.periods import seoul_date, seoul_instant
 
 TIMEOUT = 1.0
 AGREED = Agreement("recurring", "1", "동의합니다", "terms", "<p>약관</p>")
+FOREIGN_CARDS = ["visa"] * 6 + ["jcb", "foreign-no-funds", "foreign-refused", "foreign-reject"]
 CARDS = ["works"] * 12 + ["works-check", "no-funds", "never", "limit"]
 TROUBLE: list[dict[str, Any]] = [
     {"operation": "charge", "kind": "lost", "chance": 0.08},
@@ -62,6 +74,11 @@ TROUBLE: list[dict[str, Any]] = [
     {"operation": "cancel", "kind": "code", "code": "NOT_AVAILABLE_BANK", "chance": 0.1},
     {"operation": "cancel", "kind": "code", "code": "EXCEED_CANCEL_LIMIT", "chance": 0.05},
     {"operation": "delete", "kind": "status", "status": 500, "chance": 0.1},
+    {"operation": "confirm", "kind": "lost", "chance": 0.15},
+    {"operation": "confirm", "kind": "lost_before", "chance": 0.1},
+    {"operation": "confirm", "kind": "status", "status": 500, "chance": 0.05},
+    {"operation": "confirm", "kind": "code", "code": "REJECT_CARD_PAYMENT", "chance": 0.05},
+    {"operation": "confirm", "kind": "code", "code": "PROVIDER_ERROR", "chance": 0.05},
     {"operation": "any", "kind": "hang", "seconds": 0.15, "chance": 0.15},
 ]
 
@@ -104,8 +121,7 @@ class Storm:
 
     def __enter__(self) -> "Storm":
         shop = self.shop
-        shop.flask("db", "upgrade")
-        shop.flask("catalog", "load", "demo/catalog.toml")
+        shop.furnish()
         shop.sandbox.start()
         shop.sandbox.wait_until_ready()
         settings = {name: shop.env[name] for name in config.DEFAULTS if name in shop.env}
@@ -171,8 +187,12 @@ class Storm:
                 self._stay,
                 self._leave_now,
                 self._merchant_acts_at_toss,
+                self._merchant_asks_for_more,
+                self._answer_price,
+                self._buy_pass,
+                self._give_pass_back,
             ],
-            weights=[3, 4, 3, 1, 1, 1, 1],
+            weights=[3, 4, 3, 1, 1, 1, 1, 1, 6, 3, 1],
         )[0]
         with self.app.app_context():
             try:
@@ -191,7 +211,7 @@ class Storm:
 
     def _change_plan(self) -> None:
         subscription, _ = self._somebody()
-        plans = db.session.scalars(select(Plan).order_by(Plan.id)).all()
+        plans = Plan.all()
         terms, now = self.app.extensions["refund_terms"], clock.now()
         quote = quote_change(
             subscription_id=subscription.id,
@@ -246,6 +266,84 @@ class Storm:
             self.shop.control.delete_key(key)
             self._tell("BILLING_DELETED", {"billingKey": key})
 
+    def _merchant_asks_for_more(self) -> None:
+        """Offer a dearer plan of the same length, or take the newest offer back."""
+        newest = db.session.scalar(select(PriceOffer).order_by(PriceOffer.id.desc()).limit(1))
+        user, now = User.with_email(self._emails[0]), clock.now()
+        assert user is not None
+        if newest is not None and self.weather.random() < 0.1:
+            withdraw_offer(offer_id=newest.id, actor_id=user.id, now=now)
+        plans = Plan.all()
+        pairs = [(old, new) for old in plans for new in plans if new.is_dearer_than(old)]
+        from_plan, to_plan = self.weather.choice(pairs)
+        offer_price(
+            from_plan=from_plan,
+            to_plan=to_plan,
+            change_on=seoul_date(now) + timedelta(days=self.weather.choice([30, 33, 45])),
+            reason="종이값이 올랐어요.",
+            actor_id=user.id,
+            now=now,
+        )
+
+    def _answer_price(self) -> None:
+        subscription, _ = self._somebody()
+        if self.weather.random() < 0.1:
+            keep_price(subscription_id=subscription.id, address="127.0.0.1", now=clock.now())
+            return
+        quote = quote_price(subscription_id=subscription.id, now=clock.now())
+        agree_to_price(
+            subscription_id=subscription.id,
+            quote_id=quote.id,
+            agreement=AGREED,
+            address="127.0.0.1",
+            now=clock.now(),
+        )
+
+    def _buy_pass(self) -> None:
+        """Order a pass, pay for it in the window, come back, and sometimes close the browser."""
+        user, now = User.with_email(self.weather.choice(self._emails)), clock.now()
+        assert user is not None
+        gateway = self.app.extensions["pass_gateway"]
+        beside = neighbours_of(user.id, now=now)
+        plan = self.weather.choice(Plan.all(PlanKind.PASS))
+        quote = quote_pass(user=user, plan=plan, begins_on=beside.begins_on, now=now)
+        order = start_pass_order(
+            user=user,
+            quote=quote,
+            agreements=[AGREED],
+            address="127.0.0.1",
+            told_of_subscription=beside.subscription is not None,
+            is_domestic=False,
+            gateway=gateway,
+            now=now,
+        )
+        order_id, user_id, won = order.id, user.id, order.amount_won
+        payment_key = authenticate(self.shop, order, self.weather.choice(FOREIGN_CARDS))
+        come_back(
+            order_id=order_id,
+            payment_key=payment_key or secrets.token_urlsafe(20),
+            amount_won=won,
+            user_id=user_id,
+            now=clock.now(),
+        )
+        if self.weather.random() < 0.5:
+            finish_pass_order(order_id=order_id, gateway=gateway, now=clock.now())
+
+    def _give_pass_back(self) -> None:
+        user, now = User.with_email(self.weather.choice(self._emails)), clock.now()
+        assert user is not None
+        terms = self.app.extensions["refund_terms"]
+        for order in PassOrder.granted_to(user.id, from_on=seoul_date(now))[:1]:
+            quote = quote_pass_refund(order_id=order.id, terms=terms, now=now)
+            if quote is not None:
+                give_pass_back(
+                    order_id=order.id,
+                    quote_id=quote.id,
+                    actor_id=user.id,
+                    terms=terms,
+                    now=now,
+                )
+
     def _tell(self, event_type: str, data: dict[str, str]) -> None:
         body = json.dumps({"eventType": event_type, "data": data}).encode()
         for number in range(self.weather.choice([1, 2])):
@@ -276,7 +374,7 @@ class Storm:
                 password_changed_at=now,
             )
             db.session.add(user)
-            plans = db.session.scalars(select(Plan).order_by(Plan.id)).all()
+            plans = Plan.all()
             quote = Quote.open_for(user, self.weather.choice(plans), now=now)
             db.session.commit()
             self._emails.append(email)
@@ -337,8 +435,9 @@ class Storm:
 
     def _run_once(self) -> None:
         command = [sys.executable, "-m", "flask", "billing", "run", "--json"]
+        patient = {**self.shop.env, "TOSS_TIMEOUT": "30"}
         ran = subprocess.run(
-            command, cwd=ROOT, env=self.shop.env, capture_output=True, text=True, timeout=300
+            command, cwd=ROOT, env=patient, capture_output=True, text=True, timeout=300
         )
         failed = json.loads(ran.stdout or "{}").get("failed", {"run": ran.stderr[-2000:]})
         self.outcome.failed = failed

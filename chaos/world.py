@@ -7,12 +7,14 @@ from sqlalchemy import text
 
 import config
 from bin.shop import Shop
-from chaos.promises import Charged
-from models import User, db
+from chaos.charged import Charged
+from models import PassOrder, User, db
 
 _TIMERS = (
     "UPDATE payment_attempt SET next_look_up_at = created_at, resend_after = created_at"
     " WHERE status = 'pending'",
+    "UPDATE pass_order SET leased_until = NULL, next_look_up_at = came_back_at,"
+    " resend_after = came_back_at WHERE status = 'confirming'",
     "UPDATE refund SET next_look_up_at = created_at, resend_after = created_at"
     " WHERE status = 'pending'",
     "UPDATE webhook_event SET next_try_at = received_at WHERE status = 'pending'",
@@ -47,6 +49,34 @@ def register(shop: Shop, user: User, card: str, method: str = "CARD") -> str:
     return sent_back.headers["Location"].partition("authKey=")[2].partition("&")[0]
 
 
+def authenticate(shop: Shop, order: PassOrder, card: str) -> str:
+    """Pay for an order in the sandbox's window; return the payment key, empty where refused."""
+    window = {
+        "clientKey": config.SANDBOX_PASS_CLIENT_KEY,
+        "customerKey": order.user.customer_key,
+        "customerName": order.user.name,
+        "customerEmail": order.user.email,
+        "amount": order.amount_won,
+        "taxFreeAmount": order.tax_free_won,
+        "orderId": order.id,
+        "orderName": order.order_name,
+        "successUrl": f"{shop.url}/passes/success",
+        "failUrl": f"{shop.url}/passes/fail",
+        "windowTarget": "self",
+        "useInternationalCardOnly": True,
+    }
+    headers = {"Origin": shop.url}
+    sandbox = shop.sandbox_url
+    opened = requests.post(f"{sandbox}/window/payment", json=window, headers=headers, timeout=30)
+    sent_back = requests.post(
+        sandbox + opened.json()["path"],
+        data={"card": card},
+        allow_redirects=False,
+        timeout=30,
+    )
+    return sent_back.headers["Location"].partition("paymentKey=")[2].partition("&")[0]
+
+
 def let_timers_run_out() -> None:
     """Do as if the minutes had passed that leases, look-ups and retries wait for."""
     for statement in _TIMERS:
@@ -68,4 +98,5 @@ def charged_by(shop: Shop) -> list[Charged]:
             tuple(cancels[row["payment_key"]]),
         )
         for row in ledger["payments"]
+        if row["approved_at"]
     ]
