@@ -2,7 +2,7 @@
 
 import importlib.resources
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,11 @@ MARK_STOPS = """() => {
   stops.forEach((element, number) => { element.dataset.stop = String(number); });
   return stops.length;
 }"""
+RUN_AXE = """async () => {
+  const { violations } = await axe.run({ resultTypes: ["violations"] });
+  return violations.flatMap(({ id, help, nodes }) =>
+    nodes.map(({ html }) => `axe ${id}: ${help}: ${html.slice(0, 120)}`));
+}"""
 WHERE_FOCUS_IS = """() => {
   const element = document.activeElement;
   const style = getComputedStyle(element);
@@ -59,31 +64,26 @@ VIEWS = [View(width, scheme) for width in WIDTHS for scheme in SCHEMES] + [
 ]
 
 
-def look(browser: Any, shop: Shop, state: State, view: View) -> Iterator[Any]:
-    """Open the state's page as `view` says, and give it; it is closed afterwards."""
-    context = browser.new_context(
-        base_url=shop.url,
-        locale="ko-KR",
-        color_scheme=view.scheme,
-        viewport={"width": view.width, "height": 800},
-        reduced_motion="reduce",
-    )
+def look(
+    browser: Any, shop: Shop, states: Sequence[State], views: Sequence[View]
+) -> Iterator[tuple[State, View, Any]]:
+    """Open each state's page once, and give it as each view says; all in one window.
+
+    What is done on the page is done in the first view, and seen in all of them.
+    """
+    context = browser.new_context(base_url=shop.url, locale="ko-KR", reduced_motion="reduce")
     context.set_default_timeout(15_000)
-    if state.who is not None:
-        context.add_cookies(
-            [{"name": c.name, "value": c.value, "url": shop.url} for c in state.who.http.cookies]
-        )
     page = context.new_page()
     try:
-        page.goto(state.path)
-        if state.act is not None:
-            state.act(page)
-        if view.text_percent != 100:
-            page.evaluate(f"document.documentElement.style.fontSize = '{view.text_percent}%'")
-        page.evaluate("document.fonts.ready")
-        yield page
+        for state in states:
+            _turn(page, views[0])
+            _open(context, page, shop, state)
+            for view in views:
+                _turn(page, view)
+                _letters(page, view)
+                yield state, view, page
+            page.unroute_all(behavior="ignoreErrors")
     finally:
-        page.unroute_all(behavior="ignoreErrors")
         context.close()
 
 
@@ -95,13 +95,10 @@ def layout_findings(page: Any) -> list[str]:
 
 def axe_findings(page: Any) -> list[str]:
     """Return what axe finds, one sentence for each element."""
-    page.evaluate(AXE)
-    result = page.evaluate("axe.run()")
-    return [
-        f"axe {violation['id']}: {violation['help']}: {node['html'][:120]}"
-        for violation in result["violations"]
-        for node in violation["nodes"]
-    ]
+    if not page.evaluate("Boolean(window.axe)"):
+        page.evaluate(AXE)
+    found: list[str] = page.evaluate(RUN_AXE)
+    return found
 
 
 def keyboard_findings(page: Any) -> list[str]:
@@ -126,6 +123,36 @@ def keyboard_findings(page: Any) -> list[str]:
     if len(set(seen)) < expected:
         found.append(f"Tab reaches {len(set(seen))} of {expected} controls")
     return found
+
+
+def _open(context: Any, page: Any, shop: Shop, state: State) -> None:
+    """Open the state's page as whoever looks at it, and do what is done on it first."""
+    context.clear_cookies()
+    if state.who is not None:
+        context.add_cookies(
+            [{"name": c.name, "value": c.value, "url": shop.url} for c in state.who.http.cookies]
+        )
+    page.goto(state.path)
+    if state.act is not None:
+        state.act(page)
+
+
+def _turn(page: Any, view: View) -> None:
+    page.set_viewport_size({"width": view.width, "height": 800})
+    page.emulate_media(color_scheme=view.scheme)
+
+
+def _letters(page: Any, view: View) -> None:
+    """Make the letters as large as `view` says; wait for them, and for colours to have changed."""
+    size = "" if view.text_percent == 100 else f"{view.text_percent}%"
+    page.evaluate(
+        """async (size) => {
+          document.documentElement.style.fontSize = size;
+          await Promise.all(document.getAnimations().map((change) => change.finished));
+          await document.fonts.ready;
+        }""",
+        size,
+    )
 
 
 def picture_name(state: State, view: View) -> str:

@@ -4,8 +4,10 @@
   const visible = (element) => {
     const box = element.getBoundingClientRect();
     const style = getComputedStyle(element);
-    return box.width > 1 && box.height > 1 && style.visibility !== "hidden" && !element.closest(".visually-hidden, .skip");
+    return box.width > 1 && box.height > 1 && style.visibility !== "hidden" && element.checkVisibility() && !element.closest(".visually-hidden, .skip");
   };
+  // The open menu that an element stands in: it covers what lies below it, and nothing of its own.
+  const menu = (element) => element.closest("details.languages > form");
   const name = (element) => `<${element.tagName.toLowerCase()}> "${(element.innerText || element.name || element.id || "").trim().slice(0, 30)}"`;
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) found.push(`the page is ${root.scrollWidth - root.clientWidth} px wider than the window`);
@@ -30,7 +32,7 @@
   for (let i = 0; i < controls.length; i++) {
     for (let j = i + 1; j < controls.length; j++) {
       const [a, b] = [controls[i], controls[j]];
-      if (a.contains(b) || b.contains(a) || isInText(a) || isInText(b)) continue;
+      if (a.contains(b) || b.contains(a) || isInText(a) || isInText(b) || menu(a) !== menu(b)) continue;
       const [p, q] = [a.getBoundingClientRect(), b.getBoundingClientRect()];
       const across = Math.min(p.right, q.right) - Math.max(p.left, q.left);
       const down = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);

@@ -1,13 +1,18 @@
 """Every page in every state that it has: one line each. `prepare` brings a shop there."""
 
+import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import create_engine, text
 
-from bin.customer import Customer
+import clock
+from bin.customer import Customer, Merchant
 from bin.shop import Shop
+from rules.periods import Interval, nth_period, seoul_date
 
 SDK = "**/v2/standard"
 
@@ -40,13 +45,35 @@ def prepare(shop: Shop) -> list[State]:
     _end(shop, ended)
     _fall_behind(shop, past_due)
     _copy_payments(shop, many, 13)
+    asked, agreed_to_more = Customer(shop), Customer(shop)
+    for customer in (asked, agreed_to_more):
+        customer.subscribe()
+    _offer_price(shop, asked, agreed_to_more)
+    agreed_to_more.post("/subscription/price-change", **_shown(agreed_to_more), answer="agree")
     refused = Customer(shop)
     refused.sign_up()
     refusal = refused.get(refused.return_address("no-funds")).headers["Location"]
+    holder, over = Customer(shop), Customer(shop)
+    for customer in (holder, over):
+        customer.sign_up()
+    a_pass = holder.get(holder.pass_address()).headers["Location"]
+    no_pass = over.get(over.pass_address("foreign-no-funds")).headers["Location"]
+    given_back = over.get(over.pass_address()).headers["Location"]
+    over.post(f"{given_back}/refund", **_shown(over, f"{given_back}/refund"))
     shop.control.plant([{"operation": "any", "kind": "hang", "seconds": 3600, "times": None}])
     waiting = Customer(shop)
     waiting.sign_up()
     wait = waiting.get(waiting.return_address()).headers["Location"]
+    confirming = Customer(shop)
+    confirming.sign_up()
+    confirmed_soon = confirming.get(confirming.pass_address()).headers["Location"]
+    merchant = Merchant(shop)
+    door = Merchant(shop, enters=False)
+    found = merchant.links(f"/admin/customers?q={reader.email}")
+    story = next(link for link in found if "/subscriptions/" in link)
+    person = next(link for link in found if "/customers/" in link)
+    refund = next(link for link in merchant.links(story) if link.endswith("/refund"))
+    mail = next(link for link in merchant.links("/admin/mails") if link[-1].isdigit())
     payment = next(link for link in many.links("/payments") if link.startswith("/payments/"))
     paid = _paid_checkout(shop, reader)
     consent = reader.links("/account/consents")
@@ -56,7 +83,11 @@ def prepare(shop: Shop) -> list[State]:
         State("plans", "/plans", is_public=True),
         State("plan", "/plans/premium-monthly", is_public=True),
         State("plan by the year", "/plans/premium-yearly", is_public=True),
+        State("passes", "/passes", is_public=True),
+        State("pass", "/passes/pass-1-month", is_public=True),
         State("terms", "/terms", is_public=True),
+        State("terms, translated", "/en/terms"),
+        State("terms, the Korean for others", "/en/policies/terms/2026-11-20/korean"),
         State("privacy", "/privacy", is_public=True),
         State("refund policy", "/refund-policy", is_public=True),
         State("contact", "/contact", is_public=True),
@@ -77,12 +108,27 @@ def prepare(shop: Shop) -> list[State]:
         State("not found", "/nowhere"),
         State("home, signed in", "/", reader),
         State("order", "/checkout/premium-monthly", new, registers_cards=True),
+        State("order, translated", "/en/checkout/premium-monthly", new, registers_cards=True),
         State("order, loading", "/checkout/premium-monthly", new, _hold_sdk, registers_cards=True),
         State("order, no script", "/checkout/premium-monthly", new, _lose_sdk, False, True),
         State("order, not agreed", "/checkout/premium-monthly", new, _do_not_agree, False, True),
         State("paid", paid, reader),
         State("refused", refusal, refused),
         State("waiting", wait, waiting),
+        State("pass, order", "/passes/pass-3-months/checkout", new, registers_cards=True),
+        State("pass, next", "/passes/pass-1-month/checkout", holder, registers_cards=True),
+        State("pass, beside", "/passes/pass-1-month/checkout", reader, registers_cards=True),
+        State("pass, bought", a_pass, holder),
+        State("pass, refund", f"{a_pass}/refund", holder),
+        State("pass, given back", given_back, over),
+        State("pass, refused", no_pass, over),
+        State("pass, waiting", confirmed_soon, confirming),
+        State("pass, canceled in the window", "/passes/fail?code=PAY_PROCESS_CANCELED"),
+        State("pass, return of nobody", "/passes/success"),
+        State("passes, with one's own", "/passes", holder),
+        State("my subscription, a pass", "/subscription", holder),
+        State("order, beside a pass", "/checkout/premium-monthly", holder, registers_cards=True),
+        State("closure, with a pass", "/account/closure", holder),
         State("my subscription, none", "/subscription", new),
         State("my subscription, incomplete", "/subscription", refused),
         State("my subscription, active", "/subscription", reader),
@@ -98,6 +144,10 @@ def prepare(shop: Shop) -> list[State]:
         State("plan change", "/subscription/plan", reader),
         State("plan change, now", "/subscription/plan?to=premium-yearly", reader),
         State("plan change, later", "/subscription/plan?to=basic-monthly", reader),
+        State("my subscription, asked for more", "/subscription", asked),
+        State("my subscription, agreed to more", "/subscription", agreed_to_more),
+        State("price change", "/subscription/price-change", asked),
+        State("price change, agreed", "/subscription/price-change", agreed_to_more),
         State("statement", "/payments/statement", reader),
         State("closure, subscribed", "/account/closure", reader),
         State("closure", "/account/closure", new),
@@ -115,7 +165,27 @@ def prepare(shop: Shop) -> list[State]:
         State("library, closed", "/library", new),
         State("library", "/library", reader),
         State("reading", "/library/slow-letter", reader),
+        State("reading, translated", "/ja/library/slow-letter", reader),
         State("underlines", "/library/underlines", reader),
+        State("office, second factor", "/admin/second-factor", door),
+        State("office, overview", "/admin", merchant, _unfold),
+        State("office, work", "/admin/work", merchant),
+        State("office, customers", "/admin/customers", merchant),
+        State("office, nobody found", "/admin/customers?q=nobody", merchant),
+        State("office, customer", person, merchant),
+        State("office, subscriptions", "/admin/subscriptions", merchant),
+        State("office, past due", "/admin/subscriptions?state=past-due", merchant),
+        State("office, story", story, merchant),
+        State("office, refund", refund, merchant),
+        State("office, refund refused", refund, merchant, _ask_for_too_much),
+        State("office, end", f"{story}/end", merchant),
+        State("office, passes", "/admin/passes", merchant),
+        State("office, pass", f"/admin{a_pass.replace('/orders', '')}", merchant),
+        State("office, end of a pass", f"/admin{a_pass.replace('/orders', '')}/end", merchant),
+        State("office, sandbox", "/admin/sandbox", merchant),
+        State("office, mails", "/admin/mails", merchant),
+        State("office, mail", mail, merchant),
+        State("office, log", "/admin/log", merchant),
     ]
 
 
@@ -139,6 +209,72 @@ def _fall_behind(shop: Shop, customer: Customer) -> None:
         " (SELECT id FROM user_account WHERE email = :email)",
         email=customer.email,
     )
+
+
+def _offer_price(shop: Shop, *customers: Customer) -> None:
+    """Offer customers a dearer plan for a renewal that is some days ahead."""
+    with tempfile.NamedTemporaryFile("w", suffix=".toml", encoding="utf-8") as file:
+        file.write(_DEARER)
+        file.flush()
+        shop.flask("catalog", "load", file.name)
+    today = seoul_date(clock.real_now())
+    days = (today + timedelta(days=ahead) for ahead in range(10, 20))
+    due_on = next(day for day in days if day.day <= 28)
+    month_before = nth_period(due_on, 0, Interval.MONTH).start_on
+    for customer in customers:
+        _sql(
+            shop,
+            "UPDATE subscription SET anchor_on = :start, paid_from_on = :start,"
+            " paid_until_on = :due, next_charge_on = :due, next_reminder_on = NULL"
+            " WHERE user_id = (SELECT id FROM user_account WHERE email = :email)",
+            email=customer.email,
+            start=month_before,
+            due=due_on,
+        )
+    _sql(
+        shop,
+        "INSERT INTO price_offer (from_plan_id, to_plan_id, change_on, reason, created_by_id,"
+        " created_at) SELECT old.id, new.id, :due, '종이값이 올랐어요.', user_account.id,"
+        " user_account.created_at FROM plan AS old, plan AS new, user_account WHERE"
+        " old.slug = 'premium-monthly' AND new.slug = 'premium-2' AND email = :email",
+        email=customers[0].email,
+        due=due_on,
+    )
+    for customer in customers:
+        _sql(
+            shop,
+            "INSERT INTO price_change (offer_id, subscription_id, status, look_on, created_at)"
+            " SELECT price_offer.id, subscription.id, 'asked', change_on, price_offer.created_at"
+            " FROM price_offer, subscription JOIN user_account ON user_account.id = user_id"
+            " WHERE email = :email",
+            email=customer.email,
+        )
+
+
+_DEARER = """
+[[products]]
+slug = "dalbit"
+name = "달빛서재"
+description = "밤에 읽기 좋은 짧은 글을 모아 둔 디지털 독서 모임이에요."
+[[products.plans]]
+slug = "premium-2"
+name = "프리미엄 월간 새 가격"
+summary = "글을 읽고, 함께 고른 밑줄을 나눠요."
+description = "한 달 동안 서재의 글을 모두 읽어요."
+features = ["서재의 글 모두 읽기", "달마다 함께 고른 밑줄"]
+price_won = 12900
+interval = "month"
+retired = true
+"""
+
+
+def _shown(customer: Customer, path: str = "/subscription/price-change") -> dict[str, str]:
+    page = customer.get(path).text
+    found = {
+        name: re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]+)"', page)
+        for name in ("quote", "seen")
+    }
+    return {name: match[1] for name, match in found.items() if match}
 
 
 def _copy_payments(shop: Shop, customer: Customer, count: int) -> None:
@@ -235,6 +371,12 @@ def _change_password_wrong(page: Any) -> None:
         "form => { form.noValidate = true; form.submit(); }"
     )
     page.get_by_role("alert").first.wait_for()
+
+
+def _ask_for_too_much(page: Any) -> None:
+    page.get_by_label("환불할 금액(원)").fill("99999999")
+    page.get_by_role("button", name="다음").click()
+    page.get_by_role("alert").wait_for()
 
 
 def _hold_sdk(page: Any) -> None:
