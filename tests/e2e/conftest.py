@@ -44,6 +44,14 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     return True if "not e2e" in config.option.markexpr else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process: they share shops."""
+    for item in items:
+        if item.path.parent.name == "e2e":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 class Complaints:
     """What the browser objected to on a page; anything left at the end fails the test."""
 
@@ -65,12 +73,23 @@ class Complaints:
 
 
 @pytest.fixture(scope="session")
-def new_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Shop]]:
-    """Start a further shop of its own: `new_shop(TOSS_TIMEOUT="1")`; all stop at the end."""
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop with its tables and the demo catalogue that never runs: the others are copies."""
+    shop = Shop(tmp_path_factory.mktemp("furnished"), {})
+    shop.furnish()
+    yield shop
+    shop.close()
+
+
+@pytest.fixture(scope="module")
+def new_shop(
+    furnished: Shop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Shop]]:
+    """Start a further shop of its own: `new_shop(TOSS_TIMEOUT="1")`; all end with their file."""
     started: list[Shop] = []
 
     def start(**settings: str) -> Shop:
-        shop = Shop(tmp_path_factory.mktemp("shop"), settings)
+        shop = Shop(tmp_path_factory.mktemp("shop"), settings, like=furnished)
         started.append(shop)
         shop.start()
         return shop
@@ -81,9 +100,14 @@ def new_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
 
 
 @pytest.fixture(scope="session")
-def session_shop(new_shop: Callable[..., Shop]) -> Shop:
+def session_shop(furnished: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The shop that tests share; they use it through `shop`."""
-    return new_shop()
+    shop = Shop(tmp_path_factory.mktemp("shop"), {}, like=furnished)
+    try:
+        shop.start()
+        yield shop
+    finally:
+        shop.close()
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
+import pyotp
 from playwright.sync_api import Page, expect
+
+from bin.shop import Shop
 
 PASSWORD = "moonlight-reader-1120"
 START = "카드 등록하고 시작하기"
@@ -22,6 +25,22 @@ def sign_up(page: Page) -> None:
     page.get_by_label("이용약관에 동의합니다").check()
     page.get_by_role("button", name="회원가입").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("주문 확인")
+
+
+def enter_back_office(page: Page, shop: Shop) -> None:
+    """Sign in as a new merchant, register a phone, and arrive in the back office."""
+    email = f"owner-{secrets.token_hex(4)}@example.com"
+    account = ["--role", "merchant", "--email", email, "--name", "문서연", "--password-stdin"]
+    shop.flask("users", "create", *account, typed=PASSWORD)
+    page.goto("/login?next=/admin")
+    page.get_by_label("이메일", exact=True).fill(email)
+    page.get_by_label("비밀번호", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="로그인").click()
+    heading(page, "두 번째 확인")
+    phone = pyotp.TOTP(page.locator("code").inner_text())
+    page.get_by_label("인증 번호 6자리").fill(phone.now())
+    page.get_by_role("button", name="확인").click()
+    heading(page, "현황")
 
 
 def tick_consents(page: Page) -> None:
@@ -43,9 +62,14 @@ def wait_until(condition: Callable[[], Any], seconds: float = 90) -> None:
         Event().wait(0.2)
 
 
+def is_phone(page: Page) -> bool:
+    """Test whether Toss's windows take the whole screen of this browser."""
+    return bool(page.viewport_size and page.viewport_size["width"] < 768)
+
+
 def card_window(page: Page) -> Any:
     """Return the card window: a frame of the page on a desk, the whole window on a phone."""
-    if page.viewport_size and page.viewport_size["width"] < 768:
+    if is_phone(page):
         page.wait_for_url("**/window/billing/**")
         return page
     return page.frame_locator("iframe[src*='/window/billing/']")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from bin.customer import Customer
 from bin.service import ROOT, Service
@@ -70,11 +70,11 @@ def charge_requests(shop: Shop) -> list[Any]:
     return [one for one in shop.control.ledger()["requests"] if one["operation"] == "charge"]
 
 
-def _sql(shop: Shop, statement: str) -> None:
-    engine = create_engine(shop.database_url)
+def _sql(shop: Shop, statement: str) -> Any:
+    engine = create_engine(shop.database_url, poolclass=NullPool)
     with engine.begin() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+        found = connection.execute(text(statement))
+        return found.scalar() if found.returns_rows else None
 
 
 def test_a_renewal_sent_twice_is_charged_once(
@@ -100,16 +100,12 @@ def test_a_worker_killed_in_the_middle_of_a_charge_loses_and_doubles_nothing(
     customer.subscribe()
     month_later(shop)
     shop.control.plant([{"operation": "charge", "kind": "hang", "seconds": 30, "times": 1}])
-    send_due()
-    engine = create_engine(shop.database_url)
 
     def is_sent() -> bool:
-        with engine.connect() as connection:
-            query = text("SELECT count(*) FROM payment_request WHERE kind = 'charge'")
-            return connection.execute(query).scalar_one() == 2
+        send_due()
+        return _sql(shop, "SELECT count(*) FROM payment_request WHERE kind = 'charge'") == 2
 
     wait_until(is_sent)
-    engine.dispose()
 
     worker.kill()
     shop.control.plant([])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from bin.shop import Shop
 from tests.e2e.other_toss import OtherToss
+from tests.e2e.review_file import new_reviewer, run, signing_in, slides_of, words
 from tests.e2e.steps import START, heading, sign_up, tick_consents
 
 pytestmark = pytest.mark.e2e
@@ -103,3 +105,18 @@ def test_coming_back_five_times_at_once(card_window: Page, toss: OtherToss, shop
     heading(page, "구독을 시작했어요")
     assert len(toss.payments) == len(toss.keys) == 1
     assert shop.control.ledger()["payments"] == []
+
+
+def test_the_reviewers_file_shows_a_window_that_is_a_page_of_its_own(
+    shop: Shop, toss: OtherToss, tmp_path: Path
+) -> None:
+    file = tmp_path / "deck.pptx"
+
+    ran = run(shop, file, *signing_in(new_reviewer(shop)))
+
+    assert ran.returncode == 0, ran.stdout
+    assert "sandbox" not in ran.stdout
+    window = words(slides_of(file)[-4])
+    assert "⑥ 카드 등록창" in window and f"{toss.url}/register-a-card\n" in window
+    assert "customerKey" not in window
+    assert not any("모의 결제" in words(slide) for slide in slides_of(file))

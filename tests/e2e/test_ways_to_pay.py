@@ -19,7 +19,7 @@ from tests.e2e.steps import (
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_shop(new_shop: Callable[..., Shop]) -> Shop:
     return new_shop(WAYS_TO_PAY="card,transfer,tosspay,naverpay")
 
