@@ -7,10 +7,12 @@ floor of the same run; the exit status is 1 when one misses its goal.
 import json
 import sys
 
-from benchmarks import pages, renewals, slow_toss, webhooks
+from benchmarks import back_office, exports, pages, renewals, slow_toss, webhooks
 from bin import postgres
 
 BENCHMARKS = {
+    "back_office": back_office.run,
+    "exports": exports.run,
     "pages": pages.run,
     "renewals": renewals.run,
     "slow_toss": slow_toss.run,

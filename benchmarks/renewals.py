@@ -44,9 +44,8 @@ def run() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         shop = Shop(Path(folder), {"BILLING_RATE": "10000"})
         try:
-            shop.flask("db", "upgrade")
+            shop.furnish()
             shop.open_audit_log()
-            shop.flask("catalog", "load", "demo/catalog.toml")
             shop.sandbox.start()
             shop.sandbox.wait_until_ready()
             own = _seconds_of_an_answer(shop)
@@ -250,9 +249,9 @@ _NUMBERS = """
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)
 """
 _MANY_USERS = f"""
-INSERT INTO user_account (email, name, password_hash, role, customer_key, created_at,
+INSERT INTO user_account (email, name, password_hash, role, customer_key, language, created_at,
                           password_changed_at)
-{_NUMBERS} SELECT 'many-' || n, 'x', 'x', 'customer', 'many-' || n, :now, :now FROM numbers
+{_NUMBERS} SELECT 'many-' || n, 'x', 'x', 'customer', 'many-' || n, 'ko', :now, :now FROM numbers
 """
 _MANY_SUBSCRIPTIONS = f"""
 INSERT INTO subscription (user_id, product_id, plan_id, quote_id, billing_key_id, status, term_no,
