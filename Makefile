@@ -18,7 +18,7 @@ check: $(VENV)/dev-installed ## run lint, types and the fast tests
 	@$(IN_VENV) -m ruff check .
 	@$(IN_VENV) -m ruff format --check .
 	@$(IN_VENV) -m mypy
-	@$(IN_VENV) -m pytest -q
+	@$(IN_VENV) -m pytest -q -n 2 -m "not e2e and not postgres and not slow"
 
 bench: $(VENV)/dev-installed ## measure what the documents promise; one JSON object a line
 	@$(IN_VENV) -m benchmarks

@@ -3,13 +3,17 @@
 import re
 import secrets
 import time
+from typing import Any
 
+import pyotp
 import requests
 
 import config
 from bin.shop import Shop
 
 SECONDS = 30
+PASSWORD = "moonlight-reader-1120"
+DOOR = "/admin/second-factor"
 
 
 class Customer:
@@ -27,11 +31,16 @@ class Customer:
             "csrf_token": self._token("/signup"),
             "email": self.email,
             "name": "김하나",
-            "password": "moonlight-reader-1120",
+            "password": PASSWORD,
             "age": "y",
             "terms": "y",
         }
         self._post("/signup", values, 303)
+
+    def log_in(self) -> None:
+        """Log in to the account that there is."""
+        token = self._token("/login")
+        self._post("/login", {"csrf_token": token, "email": self.email, "password": PASSWORD}, 303)
 
     def return_address(self, card: str = "works") -> str:
         """Order, register a card, and return where Toss sends the customer."""
@@ -44,6 +53,22 @@ class Customer:
         }
         window = self._post("/checkout/premium-monthly", values, 201).json()
         return self._register(window, card)
+
+    def pass_address(self, card: str = "visa") -> str:
+        """Order a pass, pay in the window, and return where Toss sends the customer."""
+        path = "/passes/pass-1-month/checkout"
+        page = self.get(path).text
+        names = ("csrf_token", "quote", "beside")
+        values = {name: _value(page, name) for name in names} | {"purchase": "y"}
+        window = self._post(path, values, 201).json()
+        asked = {
+            **window,
+            "clientKey": config.SANDBOX_PASS_CLIENT_KEY,
+            "windowTarget": "self",
+            "amount": window["amount"]["value"],
+            "useInternationalCardOnly": window["card"]["useInternationalCardOnly"],
+        }
+        return self._leave_window("payment", asked, {"card": card})
 
     @property
     def cookie(self) -> str:
@@ -87,16 +112,20 @@ class Customer:
 
     def _register(self, window: dict[str, str], card: str) -> str:
         asked = {"clientKey": config.SANDBOX_CLIENT_KEY, "windowTarget": "self", **window}
+        return self._leave_window("billing", asked, {"card": card, "identity": "000000"})
+
+    def _leave_window(self, name: str, asked: dict[str, Any], typed: dict[str, str]) -> str:
+        """Open one of the sandbox's windows, type, and return where it leads."""
         sandbox = self.shop.sandbox_url
         opened = requests.post(
-            f"{sandbox}/window/billing",
+            f"{sandbox}/window/{name}",
             json=asked,
             headers={"Origin": self.shop.url},
             timeout=SECONDS,
         ).json()
         sent_back = requests.post(
             sandbox + opened["path"],
-            data={"card": card, "identity": "000000"},
+            data=typed,
             allow_redirects=False,
             timeout=SECONDS,
         )
@@ -115,6 +144,27 @@ class Customer:
         )
         assert answer.status_code == status, answer.text
         return answer
+
+
+class Merchant(Customer):
+    """The shop's owner, made here; in whose browser the back office is open, unless not entered."""
+
+    def __init__(self, shop: Shop, *, enters: bool = True) -> None:
+        super().__init__(shop)
+        self.email = f"owner-{secrets.token_hex(6)}@example.com"
+        made = ["users", "create", "--role", "merchant", "--name", "문서연", "--password-stdin"]
+        shop.flask(*made, "--email", self.email, typed=PASSWORD)
+        self.log_in()
+        if enters:
+            self.enter()
+
+    def enter(self) -> None:
+        """Register a phone and show its code."""
+        secret = re.search(r"<code>([A-Z2-7]{32})</code>", self.get(DOOR).text)
+        assert secret, "no key for the phone"
+        self._post(
+            DOOR, {"csrf_token": self._token(DOOR), "code": pyotp.TOTP(secret[1]).now()}, 303
+        )
 
 
 def _value(page: str, name: str) -> str:

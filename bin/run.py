@@ -86,7 +86,7 @@ def _prepare(environ: dict[str, str]) -> dict[str, dict[str, str]]:
     SIGN_INS.parent.mkdir(exist_ok=True)
     print("Preparing the database, the catalogue and three accounts ...", flush=True)
     _flask(["db", "upgrade"], environ)
-    _flask(["catalog", "load", "demo/catalog.toml"], environ)
+    _flask(["catalog", "load", "demo/catalog.toml", "--if-empty"], environ)
     are_new = not SIGN_INS.exists()
     sign_ins = _sign_ins(SIGN_INS)
     for role, sign_in in sign_ins.items():

@@ -2,19 +2,20 @@
 
 import json
 import os
-import secrets
-import subprocess
+import sqlite3
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 
 import config
-from bin.service import ROOT, Service, free_port
+from bin import postgres, warm
+from bin.service import Service, free_port
 
 
 class Control:
@@ -57,11 +58,15 @@ class Control:
 class Shop:
     """Sandbox, web and worker under one folder; stops and starts again without losing data."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], *, like: "Shop | None" = None
+    ) -> None:
+        """Make the shop, its database empty, or `like` that of a furnished shop that never ran."""
         port, sandbox_port = str(free_port()), str(free_port())
         self.url = f"http://127.0.0.1:{port}"
         self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
-        self.database_url = _new_database(folder)
+        self.database_url: str = _new_database(folder, like.database_url if like else "")
+        self._is_copy = like is not None
         self.control = Control(self.sandbox_url)
         self.env = {
             **os.environ,
@@ -79,10 +84,15 @@ class Shop:
         }
         self.sandbox, self.web, self.worker = self._services(folder, sandbox_port)
 
-    def start(self) -> None:
-        """Prepare the database and start every process."""
+    def furnish(self) -> None:
+        """Make the tables, and load the demo catalogue."""
         self.flask("db", "upgrade")
         self.flask("catalog", "load", "demo/catalog.toml")
+
+    def start(self) -> None:
+        """Furnish the shop, unless it began as a copy, and start every process."""
+        if not self._is_copy:
+            self.furnish()
         self.ensure_up()
 
     def ensure_up(self) -> None:
@@ -102,18 +112,9 @@ class Shop:
 
     def flask(self, *arguments: str, typed: str = "") -> str:
         """Run a command of the shop, such as `flask("billing", "reconcile")`; return its output."""
-        ran = subprocess.run(
-            [sys.executable, "-m", "flask", *arguments],
-            cwd=ROOT,
-            env=self.env,
-            input=f"{typed}\n",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-        )
-        assert ran.returncode == 0, f"flask {' '.join(arguments)}:\n{ran.stdout}"
-        return ran.stdout
+        status, written = warm.flask(*arguments, environ=self.env, typed=f"{typed}\n")
+        assert status == 0, f"flask {' '.join(arguments)}: {status}\n{written}"
+        return written
 
     def restart_web(self, *, crash: bool = False) -> None:
         """Stop gunicorn, in order or as a crash would, and start it again."""
@@ -134,9 +135,11 @@ class Shop:
             service.stop()
 
     def close(self) -> None:
-        """Stop for good, and drop the database."""
-        self.stop()
-        _drop_database(self.database_url)
+        """End every process at once, for good, and drop the database."""
+        for service in (self.worker, self.web, self.sandbox):
+            service.kill()
+        if self.database_url.startswith("postgresql"):
+            postgres.drop_database(self.database_url)
 
     def _services(self, folder: Path, sandbox_port: str) -> tuple[Service, Service, Service]:
         python, ledger = sys.executable, str(folder / "sandbox.sqlite")
@@ -152,28 +155,12 @@ class Shop:
         )
 
 
-def _new_database(folder: Path) -> str:
-    server = os.environ.get("TEST_DATABASE_URL", "")
-    if not server:
-        return f"sqlite:///{folder / 'shop.sqlite'}"
-    name = f"shop_e2e_{secrets.token_hex(6)}"
-    _run_on(server, f"CREATE DATABASE {name}")
-    return _renamed(server, name)
-
-
-def _drop_database(url: str) -> None:
-    server = os.environ.get("TEST_DATABASE_URL", "")
-    if server and url != server:
-        name = make_url(url).database
-        _run_on(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-
-def _renamed(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-def _run_on(url: str, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+def _new_database(folder: Path, like: str) -> str:
+    if os.environ.get("TEST_DATABASE_URL"):
+        return postgres.new_database("shop", like=like)
+    path = folder / "shop.sqlite"
+    if like:
+        origin = sqlite3.connect(like.removeprefix("sqlite:///"))
+        with closing(origin), closing(sqlite3.connect(path)) as copy:
+            origin.backup(copy)
+    return f"sqlite:///{path}"

@@ -19,7 +19,7 @@ CHECKS = {
     "ruff format": ["ruff", "format", "--check", "."],
     "mypy": ["mypy"],
 }
-PYTEST = ["pytest", "-m", "", "-rs", "-p", "bin.no_skips"]
+PYTEST = ["pytest", "-m", "", "-rs", "-p", "bin.no_skips", "-n", "2", "--dist", "loadgroup"]
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,5 @@
 """What every test stands on: a shop on a fresh database, a fake gateway, people and a plan."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -13,15 +12,20 @@ import pytest
 from argon2 import PasswordHasher, profiles
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
+from sqlalchemy.pool import QueuePool
 from werkzeug.test import TestResponse
 
 import clock
 import models.user
 from app import create_app
+from bin import postgres
 from gateways.fake import FakeGateway
 from models import Plan, Product, User, db
+from models.plan import PlanKind
 from models.user import Role
 from rules.periods import Interval
+from rules.wording import Language
+from views.languages import TAGS, of_path
 from views.security import limiter
 
 PASSWORD = "moonlight-reader-1120"
@@ -59,17 +63,20 @@ def shop_app(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     if backend == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('database') / 'shop.sqlite'}"
     else:
-        url = os.environ["TEST_DATABASE_URL"]
-    app = create_app({**TEST_SETTINGS, "DATABASE_URL": url}, gateway=FakeGateway())
+        url = postgres.new_database("tests")
+    app = create_app(
+        {**TEST_SETTINGS, "DATABASE_URL": url}, gateway=FakeGateway(), pass_gateway=_pass_gateway()
+    )
     models.user._hasher = _CHEAP
     models.user._ABSENT = _PASSWORD_HASH
     with app.app_context():
-        db.drop_all()
         db.create_all()
     yield app
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
+    if backend == "postgresql":
+        postgres.drop_database(url)
 
 
 @pytest.fixture
@@ -77,6 +84,7 @@ def app(shop_app: Flask) -> Iterator[Flask]:
     """Return the shop with every table empty and CSRF checks off; no context is pushed."""
     shop_app.config["WTF_CSRF_ENABLED"] = False
     shop_app.extensions["payment_gateway"] = FakeGateway()
+    shop_app.extensions["pass_gateway"] = _pass_gateway()
     with shop_app.app_context():
         empty_tables()
         limiter.reset()
@@ -95,6 +103,12 @@ def context(app: Flask) -> Iterator[None]:
 def gateway(app: Flask) -> FakeGateway:
     """Return the gateway that the shop charges through in this test."""
     return app.extensions["payment_gateway"]
+
+
+@pytest.fixture
+def pass_gateway(app: Flask) -> FakeGateway:
+    """Return the gateway that passes are paid through in this test."""
+    return app.extensions["pass_gateway"]
 
 
 @pytest.fixture
@@ -137,6 +151,12 @@ def merchant(app: Flask, now: datetime) -> User:
 def plan(app: Flask) -> Plan:
     """Return a monthly plan at 9,900 won."""
     return _kept(app, _monthly_plan())
+
+
+@pytest.fixture
+def pass_plan(app: Flask, plan: Plan) -> Plan:
+    """Return a pass for a month at 10,900 won."""
+    return _kept(app, _month_pass(plan))
 
 
 @pytest.fixture
@@ -307,9 +327,11 @@ def checked_page(answer: TestResponse) -> Page:
     labelled = {attributes.get("for") for attributes in found.all("label")}
     assert names.count("h1") == 1, "one h1 a page"
     assert heading and found.title.strip().startswith(heading), "the title starts with the h1"
-    assert found.all("html", lang="ko"), "the page says its language"
+    language = of_path(answer.request.path)
+    assert found.all("html", lang=TAGS[language]), "the page says its language"
     assert len(ids) == len(set(ids)), "ids are unique"
-    assert "사업자등록번호" in found.footer, "the merchant's facts stand in the footer"
+    number = "사업자등록번호" if language is Language.KOREAN else "999-99-00005"
+    assert number in found.footer, "the merchant's facts stand in the footer"
     for attributes in found.all("input") + found.all("select") + found.all("textarea"):
         if attributes.get("type") not in ("hidden", "submit"):
             assert attributes.get("id") in labelled or "aria-label" in attributes, attributes
@@ -346,6 +368,24 @@ def _monthly_plan() -> Plan:
     )
 
 
+def _month_pass(plan: Plan) -> Plan:
+    return Plan(
+        kind=PlanKind.PASS,
+        product_id=plan.product_id,
+        slug="pass-1-month",
+        name="한 달 이용권",
+        summary="한 달 동안 서재의 글 모두",
+        description="한 번 내고 한 달 동안 읽어요.",
+        features="서재의 글 모두 읽기",
+        price_won=10900,
+        interval=Interval.MONTH,
+    )
+
+
+def _pass_gateway() -> FakeGateway:
+    return FakeGateway(key_pair="pass", m_id="fake_pass", secret_fingerprint="fake00000000pass")
+
+
 def _kept(app: Flask, row: Any) -> Any:
     attached = has_app_context()
     with nullcontext() if attached else app.app_context():
@@ -358,7 +398,23 @@ def _kept(app: Flask, row: Any) -> Any:
 
 
 def empty_tables() -> None:
-    """Delete every row."""
-    for table in reversed(db.metadata.sorted_tables):
-        db.session.execute(table.delete())
-    db.session.commit()
+    """Delete every row, in one go."""
+    tables = reversed(db.metadata.sorted_tables)
+    statements = "; ".join(f"DELETE FROM {table.name}" for table in tables)
+    db.session.rollback()
+    connection = db.engine.raw_connection()
+    try:
+        if db.engine.dialect.name == "sqlite":
+            connection.executescript(f"BEGIN; {statements}; COMMIT")
+        else:
+            connection.cursor().execute(statements)
+            connection.commit()
+    finally:
+        connection.close()
+
+
+def held_connections() -> int:
+    """Return how many connections to the database somebody holds."""
+    pool = db.engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout()
