@@ -3,6 +3,7 @@
 Rows 58 to 60, about the policies, are in `tests/views/test_policies.py`.
 """
 
+import hashlib
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 import config
 import timetable
+from billing.offer_price import offer_price
 from gateways.mail import open_mailbox
 from gateways.payment import CardDeclined
 from models import (
@@ -24,6 +26,7 @@ from models import (
     Payment,
     Plan,
     Product,
+    Quote,
     Subscription,
     User,
     db,
@@ -32,6 +35,8 @@ from models.base import InvalidTransition
 from rules import business_number
 from rules.periods import Interval, seoul_instant
 from rules.refunds import RefundTerms
+
+pytestmark = pytest.mark.slow
 
 CORE_FACTS = [
     "주식회사 달빛서재",
@@ -191,12 +196,13 @@ def test_row_10_the_demo_shop_sells_something_real(app, client):
     assert ran.exit_code == 0, ran.output
     with app.app_context():
         plans = db.session.scalars(select(Plan)).all()
-        assert len(plans) == 3
+        assert len(plans) == 6
         for plan in plans:
             assert plan.price_won > 0
             assert len(plan.description) > 10
             assert not re.search("test|테스트|샘플|준비 ?중", plan.name + plan.description, re.I)
-            shown = client.get(f"/plans/{plan.slug}").get_data(as_text=True)
+            kind = "passes" if plan.is_pass else "plans"
+            shown = client.get(f"/{kind}/{plan.slug}").get_data(as_text=True)
             pictures = re.findall(r'<img src="(/static/pictures/[^"]+)"', shown)
             assert pictures, plan.slug
             for picture in pictures:
@@ -621,15 +627,48 @@ def renew_on(app, gateway, day):
     timetable.Run(app, time=lambda: at, workers=1).do(timetable.EVERYTHING)
 
 
-def test_row_45_nobody_is_moved_to_a_higher_price(app, member, gateway):
-    """A price never changes; a dearer plan is another plan, and wants a consent of its own."""
+@pytest.fixture
+def dearer(app, plan):
+    """Put a dearer plan for the same thing on sale."""
+    with app.app_context():
+        found = Plan(product_id=plan.product_id, slug="premium-2027", name="프리미엄 월간 2027",
+                     summary="글", description="글", features="글", price_won=12_900,
+                     interval=Interval.MONTH)  # fmt: skip
+        db.session.add(found)
+        db.session.commit()
+        return found.id
+
+
+@pytest.fixture
+def offered(app, member, plan, dearer, merchant, now):
+    """Offer it to the member, from the renewal of 20 December on."""
+    with app.app_context():
+        offer_price(
+            from_plan=db.session.get_one(Plan, plan.id),
+            to_plan=db.session.get_one(Plan, dearer),
+            change_on=date(2026, 12, 20),
+            reason="종이값이 올랐어요.",
+            actor_id=merchant.id,
+            now=now,
+        )
+    return member
+
+
+PRICE_CHANGE = "/subscription/price-change"
+
+
+def answer_price(client, page, what):
+    """Answer as a customer does: one GET, one button."""
+    shown = page(PRICE_CHANGE)
+    values = {"quote": shown.value("quote"), "seen": shown.value("seen"), "answer": what}
+    assert client.post(PRICE_CHANGE, data=values).status_code == 303
+
+
+def test_row_45_a_price_never_changes(app, member, gateway):
+    """A dearer plan is another plan, and wants a consent of its own."""
     with app.app_context():
         old = db.session.scalars(select(Plan)).one()
         old.retired_at = datetime(2026, 11, 21, tzinfo=UTC)
-        dearer = Plan(product_id=old.product_id, slug="premium-2027", name="프리미엄",
-                      summary="글", description="글", features="글", price_won=12_900,
-                      interval=Interval.MONTH)  # fmt: skip
-        db.session.add(dearer)
         db.session.commit()
         old.price_won = 12_900
         with pytest.raises(InvalidTransition):
@@ -639,6 +678,86 @@ def test_row_45_nobody_is_moved_to_a_higher_price(app, member, gateway):
     renew_on(app, gateway, date(2026, 12, 20))
 
     assert [paid.total_won for paid in gateway.payments] == [9900, 9900]
+
+
+@pytest.mark.parametrize("answer", [None, "keep"])
+def test_row_45_without_a_yes_the_old_price_goes_on(
+    app, client, page, offered, gateway, log_in, answer
+):
+    if answer:
+        answer_price(client, page, answer)
+    for day in range(1, 31):
+        renew_on(app, gateway, date(2026, 11, 20) + timedelta(days=day))
+
+    assert [paid.total_won for paid in gateway.payments] == [9900, 9900]
+    with app.app_context():
+        live = Subscription.latest_for(offered.id)
+        assert live.is_active and live.plan.slug == "premium-monthly"
+        asked = db.session.scalars(select(Notice).filter_by(kind="price_asked")).all()
+        assert len(asked) == (0 if answer else 1)
+
+
+@pytest.mark.parametrize(
+    ("days_before", "charged"), [(31, 9900), (30, 12_900), (1, 12_900), (0, 9900)]
+)
+def test_row_45_a_yes_counts_only_inside_the_thirty_days(
+    app, client, page, offered, gateway, days_before, charged
+):
+    """The books are changed to hold a consent of each day: the charge itself judges it."""
+    answer_price(client, page, "agree")
+    day = date(2026, 12, 20)
+    with app.app_context():
+        consent = db.session.scalars(select(Consent).filter_by(document="price_rise")).one()
+        last_moment = seoul_instant(day - timedelta(days=days_before - 1)) - timedelta(seconds=1)
+        consent.given_at = last_moment
+        db.session.commit()
+
+    renew_on(app, gateway, day)
+
+    assert [paid.total_won for paid in gateway.payments] == [9900, charged]
+
+
+@pytest.mark.parametrize(("moment", "status"), [(-1, 303), (0, 409)])
+def test_row_45_the_last_moment_is_the_midnight_before(
+    app, client, page, offered, gateway, at, log_in, moment, status
+):
+    change_at = seoul_instant(date(2026, 12, 20))
+    at(change_at - timedelta(seconds=60))
+    log_in(offered)
+    shown = page(PRICE_CHANGE)
+    values = {"quote": shown.value("quote"), "seen": shown.value("seen"), "answer": "agree"}
+    at(change_at + timedelta(seconds=moment))
+
+    assert client.post(PRICE_CHANGE, data=values).status_code == status
+    renew_on(app, gateway, date(2026, 12, 20))
+    charged = 12_900 if status == 303 else 9900
+    assert [paid.total_won for paid in gateway.payments] == [9900, charged]
+
+
+def test_row_45_the_page_says_all_and_its_two_buttons_are_alike(page, offered):
+    shown = page(PRICE_CHANGE)
+    for words in (
+        "2026년 12월 20일",
+        "월 9,900원",
+        "월 12,900원",
+        "결제 수단",
+        "구독 해지",
+        "더 결제되지 않아요",
+    ):
+        assert words in shown.text, words
+    buttons = [one for one in shown.all("button") if one.get("name") == "answer"]
+    assert {one.get("class") for one in buttons} == {None} and len(buttons) == 2
+    assert not [one for one in shown.all("input") if "checked" in one]
+
+
+def test_row_45_the_yes_is_kept_with_its_quote_time_and_address(app, client, page, offered, now):
+    answer_price(client, page, "agree")
+    with app.app_context():
+        kept = db.session.scalars(select(Consent).filter_by(document="price_rise")).one()
+        assert "9,900원에서 월 12,900원(부가세 포함)으로 오르고" in kept.text
+        assert kept.text_sha256 == hashlib.sha256(kept.text.encode()).hexdigest()
+        assert (kept.given_at, kept.address) == (now, "127.0.0.1")
+        assert db.session.get_one(Quote, kept.quote_id).amount_won == 12_900
 
 
 def test_row_46_nothing_free_turns_into_something_paid(app, plan):
