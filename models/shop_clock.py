@@ -40,6 +40,9 @@ class ShopClock(Model):
             db.session.add(row)
         jump = by - timedelta(seconds=row.ahead_seconds)
         row.ahead_seconds = int(by.total_seconds())
+        # In the order in which a worker locks them: a webhook, what it is about, what that moves.
+        waiting = WebhookEvent.status == WebhookStatus.PENDING
+        _carry(WebhookEvent, WebhookEvent.next_try_at, jump, waiting)
         _carry(Checkout, Checkout.leased_until, jump)
         _carry(Checkout, Checkout.next_issue_at, jump)
         pending = PaymentAttempt.status == AttemptStatus.PENDING
@@ -52,8 +55,6 @@ class ShopClock(Model):
         under_way = Refund.status == RefundStatus.PENDING
         _carry(Refund, Refund.next_look_up_at, jump, under_way)
         _carry(Refund, Refund.resend_after, jump, under_way)
-        waiting = WebhookEvent.status == WebhookStatus.PENDING
-        _carry(WebhookEvent, WebhookEvent.next_try_at, jump, waiting)
         _carry(CashReceipt, CashReceipt.next_try_at, jump, CashReceipt.status == ReceiptStatus.DUE)
         _carry(BillingKey, BillingKey.next_revocation_at, jump)
         in_back_office = SignIn.second_factor_at.is_not(None)
@@ -70,6 +71,7 @@ class ShopClock(Model):
 
 
 def _carry(table: Any, column: Any, jump: timedelta, *where: Any) -> None:
-    rows = db.session.scalars(select(table).where(column.is_not(None), *where))
-    for row in rows:
+    # Locked and read anew: a worker may be settling one of these rows at this moment.
+    found = select(table).where(column.is_not(None), *where).with_for_update(of=table)
+    for row in db.session.scalars(found.execution_options(populate_existing=True)):
         setattr(row, column.key, getattr(row, column.key) + jump)
