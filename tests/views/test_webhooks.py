@@ -66,6 +66,10 @@ def test_who_does_not_know_the_address_is_told_nothing_and_keeps_nothing(app, po
     assert kept(app) == []
 
 
+def test_no_page_is_drawn_for_who_does_not_know_the_address(post):
+    assert post(EVENT, path="/webhooks/toss/x").data == b""
+
+
 def test_without_a_secret_there_is_no_address(app, post, monkeypatch):
     monkeypatch.setitem(app.config, "TOSS_WEBHOOK_SECRET", "")
 
