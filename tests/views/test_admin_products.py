@@ -431,3 +431,15 @@ def test_a_reviewer_sees_a_plan_and_no_more(app, client, page, office, now, log_
     assert client.get(f"/admin/plans/{office.id}/preview").status_code == 404
     assert client.post(f"/admin/plans/{office.id}/retirement").status_code == 404
     assert plan_named(app, "premium-monthly").is_on_sale
+
+
+def test_whoever_changes_translated_words_is_told_that_the_translations_stay(app, office, page):
+    notice = "다른 언어의 글은 여기서 바뀌지 않아요"
+    pages = f"/admin/plans/{office.id}", f"/admin/products/{office.product_id}"
+    assert not [path for path in pages if notice in page(path).text]
+    with app.app_context():
+        plan = db.session.get_one(Plan, office.id)
+        plan.translations = plan.product.translations = {"en": {"name": "Premium"}}
+        db.session.commit()
+
+    assert all(notice in page(path).text for path in pages)
