@@ -8,9 +8,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from queue import SimpleQueue
 from typing import Any
 
 from flask import Flask, current_app
@@ -153,12 +154,16 @@ class Run:
         summary = Summary()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="billing") as threads:
             for job in jobs:
+                done: SimpleQueue[Future[str]] = SimpleQueue()
                 under_way: dict[Future[str], Any] = {}
                 for record in self._records(job):
                     if len(under_way) >= 2 * self._workers:
-                        self._gather(summary, job, under_way, all_of_them=False)
-                    under_way[threads.submit(self._act, job, record)] = record
-                self._gather(summary, job, under_way, all_of_them=True)
+                        self._gather(summary, job, under_way, done)
+                    future = threads.submit(self._act, job, record)
+                    under_way[future] = record
+                    future.add_done_callback(done.put)
+                while under_way:
+                    self._gather(summary, job, under_way, done)
         return summary
 
     def _records(self, job: Job) -> Iterator[Any]:
@@ -168,18 +173,19 @@ class Run:
             yield record
 
     def _gather(
-        self, summary: Summary, job: Job, under_way: dict[Future[str], Any], *, all_of_them: bool
+        self,
+        summary: Summary,
+        job: Job,
+        under_way: dict[Future[str], Any],
+        done: SimpleQueue[Future[str]],
     ) -> None:
-        while under_way:
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                outcome = future.result()
-                record = under_way.pop(future)
-                if outcome != "stopped":
-                    summary.count(job.name, record, outcome)
-                    self._on_done(job.name)
-            if not all_of_them:
-                return
+        """Count what came of the next record that is done."""
+        future = done.get()
+        outcome = future.result()
+        record = under_way.pop(future)
+        if outcome != "stopped":
+            summary.count(job.name, record, outcome)
+            self._on_done(job.name)
 
     def _act(self, job: Job, record: Any) -> str:
         while job.asks_toss and (rest := self._strain.rest()) > 0:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager, load_only
 
 from billing import BillingError
 from billing.alert_merchant import alert_merchant
@@ -26,6 +26,7 @@ from gateways.payment import (
     RequestRejected,
 )
 from models import (
+    BillingKey,
     Breaker,
     CashReceipt,
     Checkout,
@@ -44,6 +45,7 @@ from models.notice import NoticeKind
 from models.payment_request import RequestKind
 from models.refund import RefundCause
 from models.subscription import EndReason
+from models.writing import write
 from rules.collection_terms import CollectionTerms
 from rules.wording import N_
 
@@ -106,7 +108,7 @@ def send(
         resend_after=now + 2 * time_limit,
     )
     try:
-        db.session.flush()
+        write(attempt.invoice, attempt, attempt.invoice.subscription)
     except IntegrityError:
         db.session.rollback()
         raise CollectionInProgress from None
@@ -182,6 +184,7 @@ def settle(
         raise OutcomeUnknown("set_aside", "; ".join(differences), trace_id=answer.trace_id)
     if attempt.invoice.is_open:
         payment = _book(attempt, answer, gateway=gateway, now=now)
+        write(attempt.invoice.subscription, attempt.invoice, attempt, payment)
     else:
         payment = _book_too_late(attempt, answer, gateway=gateway, now=now)
     db.session.commit()
@@ -197,38 +200,70 @@ def leave_to_merchant(attempt: PaymentAttempt, *, now: datetime) -> None:
 
 
 def locked_attempt(attempt_id: int) -> PaymentAttempt:
-    """Return an attempt as it is now, its subscription locked until the commit.
+    """Return an attempt as it is now, with its invoice and its subscription.
 
-    The lock comes first, and what it guards is read after it.
+    All three are locked until the commit, the subscription first: PostgreSQL locks in the order in
+    which they are named, and answers with each row as it was when its lock was got.
     """
     db.session.flush()
-    values = {"attempt_id": attempt_id}
-    db.session.execute(_LOCK, values)
-    return db.session.scalars(_ATTEMPT, values).one()
+    return db.session.scalars(_LOCKED_ATTEMPT, {"attempt_id": attempt_id}).one()
 
 
-_LOCK = (
-    select(Subscription.id)
-    .where(
-        Subscription.id
-        == select(Invoice.subscription_id)
-        .join(PaymentAttempt, PaymentAttempt.invoice_id == Invoice.id)
-        .where(PaymentAttempt.id == bindparam("attempt_id"))
-        .scalar_subquery()
-    )
-    .with_for_update()
-)
-_subscription = joinedload(PaymentAttempt.invoice, innerjoin=True).joinedload(
-    Invoice.subscription, innerjoin=True
-)
-_ATTEMPT = (
+_invoice = contains_eager(PaymentAttempt.invoice)
+_subscription = _invoice.contains_eager(Invoice.subscription)
+_LOCKED_ATTEMPT = (
     select(PaymentAttempt)
+    .join(PaymentAttempt.invoice)
+    .join(Invoice.subscription)
+    .join(PaymentAttempt.billing_key)
     .where(PaymentAttempt.id == bindparam("attempt_id"))
     .options(
+        load_only(
+            PaymentAttempt.invoice_id,
+            PaymentAttempt.billing_key_id,
+            PaymentAttempt.order_id,
+            PaymentAttempt.amount_won,
+            PaymentAttempt.tax_free_won,
+            PaymentAttempt.status,
+            PaymentAttempt.key_pair,
+        ),
+        _invoice.load_only(
+            Invoice.subscription_id,
+            Invoice.quote_id,
+            Invoice.term_no,
+            Invoice.period_no,
+            Invoice.period_start_on,
+            Invoice.period_end_on,
+            Invoice.status,
+        ),
+        _subscription.load_only(
+            Subscription.user_id,
+            Subscription.plan_id,
+            Subscription.status,
+            Subscription.term_no,
+            Subscription.period_no,
+            Subscription.paid_from_on,
+            Subscription.paid_until_on,
+            Subscription.next_charge_on,
+            Subscription.next_reminder_on,
+            Subscription.past_due_since,
+            Subscription.grace_ends_on,
+            Subscription.held_since,
+            Subscription.ends_at,
+        ),
         _subscription.lazyload(Subscription.user),
         _subscription.lazyload(Subscription.plan),
         _subscription.lazyload(Subscription.billing_key),
+        contains_eager(PaymentAttempt.billing_key).load_only(
+            BillingKey.method,
+            BillingKey.is_wallet,
+            BillingKey.card_issuer,
+            BillingKey.card_number,
+            BillingKey.receipt_kind,
+            BillingKey.receipt_identity_ciphertext,
+        ),
     )
+    .with_for_update(of=[Subscription, Invoice, PaymentAttempt])
     .execution_options(populate_existing=True)
 )
 

@@ -29,7 +29,7 @@ def renew(
 
     :raises PaymentGatewayError: as `collect` does.
     """
-    subscription = Subscription.claimed(subscription_id, key_pair=gateway.key_pair)
+    subscription, seems_to_owe = Subscription.claimed(subscription_id, key_pair=gateway.key_pair)
     today = terms.charging_day(now)
     if (
         subscription is None
@@ -38,7 +38,7 @@ def renew(
     ):
         db.session.rollback()
         return None
-    invoice = Invoice.open_for(subscription_id)
+    invoice = Invoice.open_for(subscription_id) if seems_to_owe else None
     if subscription.extra_days is not None and subscription.is_active and invoice is None:
         _serve_extra_days(subscription, subscription.extra_days, now=now)
     is_late = today >= terms.grace_ends_on(subscription.next_period.start_on)

@@ -73,7 +73,8 @@ class Connection:
         self._timeouts = (min(connect_seconds, timeout_seconds), timeout_seconds)
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.headers.update(headers)
+        self._headers = requests.utils.default_headers()
+        self._headers.update(headers)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _BoundedAdapter(pool_connections=1, pool_maxsize=pool_size)
         self._session.mount("https://", adapter)
@@ -112,16 +113,9 @@ class Connection:
         body: Mapping[str, Any] | bytes | None,
         headers: Mapping[str, str] | None,
     ) -> Answer | str:
-        sent = dict(headers or {})
-        if isinstance(body, Mapping):
-            sent["Content-Type"] = "application/json"
-            body = json.dumps(body).encode()
         try:
-            with self._session.request(
-                method,
-                self.base_url + path,
-                data=body,
-                headers=sent,
+            with self._session.send(
+                self._request(method, path, body, headers),
                 timeout=self._timeouts,
                 allow_redirects=False,
                 stream=True,
@@ -136,6 +130,26 @@ class Connection:
         if content is None:
             return "broken_answer"
         return Answer(response.status_code, response.headers, content)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> requests.PreparedRequest:
+        """Return what to send: nothing of it needs the guessing of `Session.request`."""
+        request = requests.PreparedRequest()
+        request.method = method
+        request.url = self.base_url + path
+        request.headers = self._headers.copy()
+        if isinstance(body, Mapping):
+            request.headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
+        request.headers.update(headers or {})
+        request.prepare_cookies(self._session.cookies)
+        request.prepare_body(body, None)
+        return request
 
 
 _SENTENCES = {

@@ -117,7 +117,7 @@ class Notice(Model):
             "created_at": now,
             "due_at": now,
         }
-        db.session.connection().execute(insert(cls), values)
+        db.session.connection().execute(_OWE, values)
 
     @classmethod
     def due(cls, *, now: datetime, after: Any = None, limit: int) -> list[Any]:
@@ -227,3 +227,6 @@ class Notice(Model):
     def _must_be_pending(self) -> None:
         if not self.is_pending:
             raise InvalidTransition(f"notice {self.id} is {self.status}, not pending")
+
+
+_OWE = insert(Notice)

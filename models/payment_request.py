@@ -70,7 +70,7 @@ class PaymentRequest(Model):
             "sent_at": now,
         }
         connection = db.session.connection()
-        return int(connection.execute(insert(cls).returning(cls.id), values).scalar_one())
+        return int(connection.execute(_SEND, values).scalar_one())
 
     @classmethod
     def answered(
@@ -93,6 +93,7 @@ class PaymentRequest(Model):
         db.session.connection().execute(_ANSWER, values)
 
 
+_SEND = insert(PaymentRequest).returning(PaymentRequest.id)
 _ANSWER = update(PaymentRequest.__table__).where(  # type: ignore[arg-type]
     PaymentRequest.id == bindparam("request_id")
 )

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import (
     Mapped,
+    defer,
     joinedload,
     lazyload,
     load_only,
@@ -335,15 +336,19 @@ class Subscription(Model):
         return list(db.session.scalars(query))
 
     @classmethod
-    def claimed(cls, subscription_id: int, *, key_pair: str) -> "Subscription | None":
+    def claimed(
+        cls, subscription_id: int, *, key_pair: str
+    ) -> tuple["Subscription", bool] | tuple[None, None]:
         """Return a subscription locked until the commit, to be charged with `key_pair`.
 
         None where another process has it or has just changed it, or where Toss refuses this pair.
+        With it, whether it seems to owe an invoice already: that was read before the lock.
         """
         db.session.flush()
         db.session.expire_all()
         values = {"id": subscription_id, "key_pair": key_pair}
-        return db.session.scalar(_claim(), values)
+        found = db.session.execute(_claim(), values).first()
+        return (None, None) if found is None else (found[0], found[1])
 
     @classmethod
     def to_charge(cls, day: date, *, after: Any = None, limit: int) -> list[Any]:
@@ -732,13 +737,18 @@ _GROUPS: dict[SubscriptionGroup, tuple[str, str | None, bool]] = {
 
 
 @cache
-def _claim() -> Select[Subscription]:
+def _claim() -> Select[Subscription, bool]:
     """Return the query of `claimed`, made once: it is asked before every charge."""
     refused = select(Breaker.key_pair).where(Breaker.key_pair == bindparam("key_pair"))
     return (
-        select(Subscription)
+        select(Subscription, Subscription.invoices.any(status="open"))
         .where(Subscription.id == bindparam("id"), ~refused.exists())
         .options(
+            defer(Subscription.product_id),
+            defer(Subscription.created_at),
+            defer(Subscription.canceled_at),
+            defer(Subscription.ended_at),
+            defer(Subscription.end_reason),
             joinedload(Subscription.plan).options(
                 load_only(
                     Plan.name,
@@ -750,6 +760,9 @@ def _claim() -> Select[Subscription]:
                 lazyload(Plan.product),
             ),
             joinedload(Subscription.user).load_only(User.name, User.email, User.customer_key),
+            joinedload(Subscription.billing_key).load_only(
+                BillingKey.ciphertext, BillingKey.suspected_at
+            ),
         )
         .with_for_update(of=Subscription, skip_locked=True)
     )
