@@ -1,5 +1,6 @@
 """Stories of money: a customer who came back from the card window, a paid subscription."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from threading import Barrier
 
 import pytest
 from flask import Flask
-from sqlalchemy import Executable
+from sqlalchemy import Executable, text
 
 from billing.buy_pass import (
     come_back,
@@ -24,6 +25,7 @@ from rules.collection_terms import CollectionTerms
 from rules.periods import Interval
 
 TERMS = CollectionTerms()
+PATIENCE = 10.0
 
 
 @pytest.fixture(autouse=True)
@@ -176,3 +178,20 @@ class PassBuyer:
 def pass_buyer(pass_gateway: FakeGateway, pass_plan: Plan) -> PassBuyer:
     """Return the walker of passes."""
     return PassBuyer(pass_gateway, pass_plan)
+
+
+@pytest.fixture
+def until_somebody_waits(backend: str) -> Callable[[], None]:
+    """Return once another connection waits for a row; SQLite lets nobody in until the commit."""
+
+    def wait() -> None:
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        give_up_at = time.monotonic() + PATIENCE
+        while backend == "postgresql" and not db.session.scalar(waiting):
+            assert time.monotonic() < give_up_at
+            db.session.execute(text("SELECT pg_stat_clear_snapshot()"))
+
+    return wait

@@ -1,10 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from billing.collect import CollectionInProgress, NothingToCollect, collect
+from billing.collect import CollectionInProgress, NothingToCollect, collect, locked_attempt
 from billing.reconcile import MAX_SENDINGS, RESEND_WITHIN, reconcile
 from gateways.payment import CardDeclined, OutcomeUnknown
 from models import Checkout, Invoice, Notice, Payment, PaymentAttempt, Subscription, db
@@ -285,3 +286,28 @@ def test_each_sending_keeps_toss_status_code_and_trace(charge, gateway):
         "REJECT_CARD_PAYMENT",
         "trace-1",
     )
+
+
+def test_who_waits_to_settle_holds_nothing_and_then_sees_what_became_of_it(
+    app, lost, now, until_somebody_waits
+):
+    attempt_id, subscription_id = lost.id, lost.invoice.subscription_id
+    db.session.commit()
+    Subscription.locked(subscription_id)
+
+    def stand_in_line():
+        with app.app_context():
+            attempt = locked_attempt(attempt_id)
+            return attempt.is_set_aside, attempt.invoice.is_set_aside
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(stand_in_line)
+        until_somebody_waits()
+        for table in (Invoice, PaymentAttempt):
+            db.session.execute(select(table.id).with_for_update(nowait=True)).all()
+        attempt = db.session.get_one(PaymentAttempt, attempt_id)
+        attempt.set_aside("answer_differs", "", now=now)
+        attempt.invoice.set_aside()
+        db.session.commit()
+
+        assert waiting.result(10) == (True, True)
