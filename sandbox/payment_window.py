@@ -68,7 +68,7 @@ def close(window_id: str) -> AnyResponse:
         window = _window(window_id)
         given_up = failure_address(window, "PAY_PROCESS_CANCELED")
         address = window["leads_to"] or _end(window, given_up)
-    return leave(window, address)
+    return leave(window, address, is_given_up=address == given_up)
 
 
 def _open(fields: Fields) -> str:

@@ -83,7 +83,10 @@ def close(window_id: str) -> AnyResponse:
     """Give up, and go back to the shop's page for failures."""
     window = _window(window_id)
     code = "REJECT_CARD_COMPANY" if window["foreign_card_tried"] else "PAY_PROCESS_CANCELED"
-    return leave(window, _end(window, failure_address(window, code)))
+    given_up = failure_address(window, code)
+    address = _end(window, given_up)
+    is_given_up = address == given_up and not window["foreign_card_tried"]
+    return leave(window, address, is_given_up=is_given_up)
 
 
 def _open(fields: Fields) -> str:
@@ -214,11 +217,11 @@ def with_query(address: str, **added: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def leave(window: sqlite3.Row, address: str) -> AnyResponse:
-    """Go back to the shop, out of the frame too."""
+def leave(window: sqlite3.Row, address: str, *, is_given_up: bool = False) -> AnyResponse:
+    """Go back to the shop, out of the frame too; a frame that is given up just closes."""
     if not window["framed"]:
         return redirect(address, 303)
-    page = render_template("leaving.html", window=window, address=address)
+    page = render_template("leaving.html", window=window, address="" if is_given_up else address)
     return guarded(make_response(page), window)
 
 

@@ -6,7 +6,9 @@
 
   const leaving = document.getElementById("leaving");
   if (leaving) {
-    tell(leaving.dataset.pageOrigin, { sandbox: "leave", address: leaving.dataset.address });
+    // Without an address: closed before this script could say so.
+    const { pageOrigin, address } = leaving.dataset;
+    tell(pageOrigin, address ? { sandbox: "leave", address } : { sandbox: "close" });
     return;
   }
 

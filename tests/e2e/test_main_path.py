@@ -16,6 +16,10 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def order_page(page: Page, shop: Shop) -> Page:
     """Return the order page of a customer who has just signed up, every consent ticked."""
+    return go_and_order(page)
+
+
+def go_and_order(page: Page) -> Page:
     page.goto("/plans")
     page.get_by_role("link", name="프리미엄 월간 자세히 보기").click()
     page.get_by_role("link", name="구독 시작하기").click()
@@ -80,6 +84,19 @@ def test_closing_the_window_says_nothing_or_calms_and_gives_the_button_back(
         expect(page.locator("#checkout-message")).to_be_hidden()
     register(page, "works")
     heading(page, "구독을 시작했어요")
+
+
+def test_a_frame_closed_before_its_script_runs_just_closes(
+    new_page: Callable[..., Any], shop: Shop
+) -> None:
+    page = go_and_order(new_page("1280"))
+    no_script = {"Content-Type": "text/javascript", "Cache-Control": "no-store"}
+    page.route("**/window.js*", lambda asked: asked.fulfill(body="", headers=no_script), times=1)
+    page.get_by_role("button", name=START).click()
+    card_window(page).get_by_role("button", name="닫기").click()
+    expect(page.get_by_role("button", name=START)).to_be_enabled()
+    expect(page.locator("#checkout-message")).to_be_hidden()
+    assert "/checkout/" in page.url
 
 
 def test_a_refused_registration_ends_in_words(order_page: Page, shop: Shop) -> None:

@@ -165,6 +165,12 @@ def test_a_window_that_was_open_when_its_order_was_paid_pays_nothing(shop):
     assert shop.order("pass-order-1").json["status"] == "DONE"
 
 
+def test_a_framed_window_that_is_closed_leads_nowhere(shop):
+    path = shop.open_payment_window(windowTarget="iframe")
+
+    assert 'data-address=""' in shop.client.post(f"{path}/close").text
+
+
 @pytest.mark.parametrize("way", ["open", "closed"])
 def test_a_window_that_nobody_paid_in_is_ready_and_expires(shop, later, way):
     path = shop.open_payment_window()

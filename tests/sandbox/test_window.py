@@ -107,6 +107,26 @@ def test_a_framed_window_tells_the_page_where_to_go(shop):
     assert "frame-ancestors http://shop.example" in answer.headers["Content-Security-Policy"]
 
 
+def test_a_framed_window_that_is_closed_leads_nowhere(shop):
+    path = shop.open_window(windowTarget="iframe")
+
+    assert 'data-address=""' in shop.client.post(f"{path}/close").text
+
+
+def test_a_framed_window_closed_after_its_end_leads_where_it_ended(shop):
+    path = shop.open_window(windowTarget="iframe")
+    register(shop, path)
+
+    assert f'data-address="{SUCCESS_URL}' in shop.client.post(f"{path}/close").text
+
+
+def test_a_framed_window_closed_after_a_foreign_card_says_so(shop):
+    path = shop.open_window(windowTarget="iframe")
+    register(shop, path, "foreign")
+
+    assert "REJECT_CARD_COMPANY" in shop.client.post(f"{path}/close").text
+
+
 def test_a_window_in_the_page_cannot_be_framed(shop):
     answer = shop.client.get(shop.open_window())
 
