@@ -203,7 +203,8 @@ def locked_attempt(attempt_id: int) -> PaymentAttempt:
     """Return an attempt as it is now, with its invoice and its subscription.
 
     All three are locked until the commit, the subscription first: PostgreSQL locks in the order in
-    which they are named, and answers with each row as it was when its lock was got.
+    which they are named, and answers with each row as it was when its lock was got. Whoever only
+    refers to one of them does not wait (FOR NO KEY UPDATE).
     """
     db.session.flush()
     return db.session.scalars(_LOCKED_ATTEMPT, {"attempt_id": attempt_id}).one()
@@ -263,7 +264,7 @@ _LOCKED_ATTEMPT = (
             BillingKey.receipt_identity_ciphertext,
         ),
     )
-    .with_for_update(of=[Subscription, Invoice, PaymentAttempt])
+    .with_for_update(of=[Subscription, Invoice, PaymentAttempt], key_share=True)
     .execution_options(populate_existing=True)
 )
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Engine, select
+from sqlalchemy import BigInteger, CheckConstraint, Engine, or_, select, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Model, db, read_aside
@@ -42,27 +42,30 @@ class ShopClock(Model):
         row.ahead_seconds = int(by.total_seconds())
         # In the order in which a worker locks them: a webhook, what it is about, what that moves.
         waiting = WebhookEvent.status == WebhookStatus.PENDING
-        _carry(WebhookEvent, WebhookEvent.next_try_at, jump, waiting)
-        _carry(Checkout, Checkout.leased_until, jump)
-        _carry(Checkout, Checkout.next_issue_at, jump)
+        _carry(jump, WebhookEvent.next_try_at, where=waiting)
+        _carry(jump, Checkout.leased_until, Checkout.next_issue_at)
         pending = PaymentAttempt.status == AttemptStatus.PENDING
-        _carry(PaymentAttempt, PaymentAttempt.next_look_up_at, jump, pending)
-        _carry(PaymentAttempt, PaymentAttempt.resend_after, jump, pending)
-        confirming = PassOrder.status == PassStatus.CONFIRMING
-        _carry(PassOrder, PassOrder.leased_until, jump, confirming)
-        _carry(PassOrder, PassOrder.next_look_up_at, jump, confirming)
-        _carry(PassOrder, PassOrder.resend_after, jump, confirming)
+        _carry(jump, PaymentAttempt.next_look_up_at, PaymentAttempt.resend_after, where=pending)
+        _carry(
+            jump,
+            PassOrder.leased_until,
+            PassOrder.next_look_up_at,
+            PassOrder.resend_after,
+            where=PassOrder.status == PassStatus.CONFIRMING,
+        )
         under_way = Refund.status == RefundStatus.PENDING
-        _carry(Refund, Refund.next_look_up_at, jump, under_way)
-        _carry(Refund, Refund.resend_after, jump, under_way)
-        _carry(CashReceipt, CashReceipt.next_try_at, jump, CashReceipt.status == ReceiptStatus.DUE)
-        _carry(BillingKey, BillingKey.next_revocation_at, jump)
-        in_back_office = SignIn.second_factor_at.is_not(None)
-        _carry(SignIn, SignIn.expires_at, jump, in_back_office)
-        _carry(SignIn, SignIn.back_office_until, jump, in_back_office)
-        _carry(SignIn, SignIn.second_factor_at, jump)
+        _carry(jump, Refund.next_look_up_at, Refund.resend_after, where=under_way)
+        _carry(jump, CashReceipt.next_try_at, where=CashReceipt.status == ReceiptStatus.DUE)
+        _carry(jump, BillingKey.next_revocation_at)
+        _carry(
+            jump,
+            SignIn.expires_at,
+            SignIn.back_office_until,
+            SignIn.second_factor_at,
+            where=SignIn.second_factor_at.is_not(None),
+        )
         retried = (Notice.status == NoticeStatus.PENDING) & (Notice.tries > 0)
-        _carry(Notice, Notice.due_at, jump, retried)
+        _carry(jump, Notice.due_at, where=retried)
 
     @staticmethod
     def read_ahead(engine: Engine) -> timedelta:
@@ -70,8 +73,18 @@ class ShopClock(Model):
         return timedelta(seconds=read_aside(engine, select(ShopClock.ahead_seconds)) or 0)
 
 
-def _carry(table: Any, column: Any, jump: timedelta, *where: Any) -> None:
-    # Locked and read anew: a worker may be settling one of these rows at this moment.
-    found = select(table).where(column.is_not(None), *where).with_for_update(of=table)
+_ALL = true()
+
+
+def _carry(jump: timedelta, *columns: Any, where: Any = _ALL) -> None:
+    """Move these columns of one table; each row is written once.
+
+    Rows are locked and read anew: a worker may be settling one of them at this moment.
+    """
+    is_set = or_(*[column.is_not(None) for column in columns])
+    found = select(columns[0].class_).where(is_set, where)
+    found = found.with_for_update(of=columns[0].class_, key_share=True)
     for row in db.session.scalars(found.execution_options(populate_existing=True)):
-        setattr(row, column.key, getattr(row, column.key) + jump)
+        for column in columns:
+            moment = getattr(row, column.key)
+            setattr(row, column.key, moment and moment + jump)

@@ -311,3 +311,20 @@ def test_who_waits_to_settle_holds_nothing_and_then_sees_what_became_of_it(
         db.session.commit()
 
         assert waiting.result(10) == (True, True)
+
+
+def test_who_only_refers_to_an_invoice_that_is_being_settled_does_not_wait(app, lost, backend):
+    """Else who writes an attempt anew and who settles it could wait for each other."""
+    attempt_id, invoice_id = lost.id, lost.invoice_id
+    db.session.commit()
+    refer = select(Invoice.id).filter_by(id=invoice_id)
+
+    def in_other_connection():
+        with app.app_context():
+            locks = refer.with_for_update(read=True, key_share=True, nowait=True)
+            return db.session.scalar(locks)
+
+    if backend == "postgresql":  # SQLite lets no other writer in at all.
+        locked_attempt(attempt_id)
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(in_other_connection).result(10) == invoice_id

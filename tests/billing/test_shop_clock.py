@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from gateways.payment import OutcomeUnknown
 from models import PassOrder, ShopClock, db
@@ -35,3 +36,24 @@ def test_a_jump_waits_for_an_order_that_is_being_settled(
 
     assert PassOrder.locked(order_id).is_set_aside
     assert PassOrder.locked(order_id).next_look_up_at is None
+
+
+def test_a_jump_writes_each_row_once(app, buyer, user, gateway, now):
+    """A row that one transaction writes twice has its references checked, and locked, again."""
+    gateway.lose_before("charge")
+    with pytest.raises(OutcomeUnknown):
+        buyer.subscribe(user, now=now)
+    db.session.commit()
+    written = []
+
+    def note(_connection, _cursor, statement, *_):
+        written.append(" ".join(statement.split()[:2]))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        ShopClock.set_ahead(30 * DAY)
+        db.session.commit()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+    assert written.count("UPDATE payment_attempt") == 1
