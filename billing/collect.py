@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import contains_eager, load_only
+from sqlalchemy.orm import contains_eager
 
 from billing import BillingError
 from billing.alert_merchant import alert_merchant
@@ -26,7 +26,6 @@ from gateways.payment import (
     RequestRejected,
 )
 from models import (
-    BillingKey,
     Breaker,
     CashReceipt,
     Checkout,
@@ -204,7 +203,8 @@ def locked_attempt(attempt_id: int) -> PaymentAttempt:
 
     All three are locked until the commit, the subscription first: PostgreSQL locks in the order in
     which they are named, and answers with each row as it was when its lock was got. Whoever only
-    refers to one of them does not wait (FOR NO KEY UPDATE).
+    refers to one of them does not wait (FOR NO KEY UPDATE). Every column is read: what `load_only`
+    leaves out keeps the value that the session had read before the lock.
     """
     db.session.flush()
     return db.session.scalars(_LOCKED_ATTEMPT, {"attempt_id": attempt_id}).one()
@@ -219,50 +219,10 @@ _LOCKED_ATTEMPT = (
     .join(PaymentAttempt.billing_key)
     .where(PaymentAttempt.id == bindparam("attempt_id"))
     .options(
-        load_only(
-            PaymentAttempt.invoice_id,
-            PaymentAttempt.billing_key_id,
-            PaymentAttempt.order_id,
-            PaymentAttempt.amount_won,
-            PaymentAttempt.tax_free_won,
-            PaymentAttempt.status,
-            PaymentAttempt.key_pair,
-        ),
-        _invoice.load_only(
-            Invoice.subscription_id,
-            Invoice.quote_id,
-            Invoice.term_no,
-            Invoice.period_no,
-            Invoice.period_start_on,
-            Invoice.period_end_on,
-            Invoice.status,
-        ),
-        _subscription.load_only(
-            Subscription.user_id,
-            Subscription.plan_id,
-            Subscription.status,
-            Subscription.term_no,
-            Subscription.period_no,
-            Subscription.paid_from_on,
-            Subscription.paid_until_on,
-            Subscription.next_charge_on,
-            Subscription.next_reminder_on,
-            Subscription.past_due_since,
-            Subscription.grace_ends_on,
-            Subscription.held_since,
-            Subscription.ends_at,
-        ),
         _subscription.lazyload(Subscription.user),
         _subscription.lazyload(Subscription.plan),
         _subscription.lazyload(Subscription.billing_key),
-        contains_eager(PaymentAttempt.billing_key).load_only(
-            BillingKey.method,
-            BillingKey.is_wallet,
-            BillingKey.card_issuer,
-            BillingKey.card_number,
-            BillingKey.receipt_kind,
-            BillingKey.receipt_identity_ciphertext,
-        ),
+        contains_eager(PaymentAttempt.billing_key),
     )
     .with_for_update(of=[Subscription, Invoice, PaymentAttempt], key_share=True)
     .execution_options(populate_existing=True)

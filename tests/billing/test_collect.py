@@ -328,3 +328,23 @@ def test_who_only_refers_to_an_invoice_that_is_being_settled_does_not_wait(app, 
         locked_attempt(attempt_id)
     with ThreadPoolExecutor(1) as threads:
         assert threads.submit(in_other_connection).result(10) == invoice_id
+
+
+def test_an_attempt_that_was_read_before_is_read_anew_with_all_its_columns(app, lost):
+    attempt, invoice = lost, lost.invoice
+    subscription, key = invoice.subscription, lost.idempotency_key
+    anchor_on = subscription.anchor_on
+    db.session.commit()
+    with app.app_context():
+        other = db.session.get_one(PaymentAttempt, attempt.id)
+        other.renew_idempotency_key()
+        other.invoice.order_name = other.customer_name = "다른 이름"
+        other.invoice.subscription.anchor_on += timedelta(days=1)
+        db.session.commit()
+    assert attempt.idempotency_key == key
+
+    locked_attempt(attempt.id)
+
+    assert attempt.idempotency_key != key
+    assert (attempt.customer_name, invoice.order_name) == ("다른 이름", "다른 이름")
+    assert subscription.anchor_on == anchor_on + timedelta(days=1)
