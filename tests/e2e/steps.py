@@ -44,14 +44,16 @@ def enter_back_office(page: Page, shop: Shop) -> None:
 
 
 def tick_consents(page: Page) -> None:
-    """Tick every consent of the order page."""
+    """Wait for the order page, and tick every consent on it."""
+    expect(page.locator("#checkout button[type=submit]")).to_be_visible()
     for box in page.locator("#checkout input[type=checkbox]").all():
         box.check()
 
 
 def heading(page: Page, text: str) -> None:
-    """Wait for the page with this heading."""
+    """Wait for the page with this heading, until all of it is there."""
     expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=30_000)
+    page.wait_for_load_state()
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 90) -> None:

@@ -79,6 +79,7 @@ def test_a_failed_order_is_found_understood_and_partly_refunded(
     merchant.get_by_role("link", name="프리미엄 월간").click()
     heading_text = merchant.get_by_role("heading", level=1).inner_text()
     assert heading_text.startswith("구독 ")
+    expect(merchant.locator(".timeline")).to_contain_text("REJECT_CARD_PAYMENT")
     order = re.search(r"sub\d+-t1-p2-a1-\w+", merchant.locator(".timeline").inner_text())
     assert order, "the renewal was tried"
 

@@ -49,8 +49,8 @@ def test_leaving_now_gives_back_what_the_page_showed(
     page.goto("/subscription")
     page.get_by_role("link", name="구독 해지").click()
     heading(page, "구독 해지")
-    for choice in page.get_by_role("radio").all():
-        expect(choice).not_to_be_checked()
+    expect(page.get_by_role("radio")).to_have_count(2)
+    expect(page.get_by_role("radio", checked=True)).to_have_count(0)
     screenshot("both-ways")
     page.get_by_role("button", name="구독 해지").click()
     heading(page, "구독 해지")

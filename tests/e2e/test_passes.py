@@ -79,6 +79,7 @@ def test_from_the_home_page_to_the_library_and_back(
     page.goto("/subscription")
     page.get_by_role("link", name="한 달 이용권").click()
     page.get_by_role("link", name="이용권 환불").click()
+    heading(page, "이용권 환불")
     screenshot("pass-refund")
     page.get_by_role("button", name="이용권 환불").click()
     expect(page.locator("main")).to_contain_text("이용권을 끝내고")
