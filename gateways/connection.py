@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -71,14 +70,9 @@ class Connection:
             raise ValueError("the base URL must begin with http:// or https:// and name a host")
         self.base_url = base_url.rstrip("/")
         self._timeouts = (min(connect_seconds, timeout_seconds), timeout_seconds)
-        self._session = requests.Session()
-        self._session.trust_env = False
         self._headers = requests.utils.default_headers()
         self._headers.update(headers)
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = _BoundedAdapter(pool_connections=1, pool_maxsize=pool_size)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._adapter = _BoundedAdapter(pool_connections=1, pool_maxsize=pool_size)
 
     def send(
         self,
@@ -104,7 +98,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections that lie idle."""
-        self._session.close()
+        self._adapter.close()
 
     def _attempt(
         self,
@@ -114,12 +108,8 @@ class Connection:
         headers: Mapping[str, str] | None,
     ) -> Answer | str:
         try:
-            with self._session.send(
-                self._request(method, path, body, headers),
-                timeout=self._timeouts,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            request = self._request(method, path, body, headers)
+            with self._adapter.send(request, timeout=self._timeouts, stream=True) as response:
                 content = _bounded_body(response)
         except requests.Timeout:
             return "timeout"
@@ -147,7 +137,6 @@ class Connection:
             request.headers["Content-Type"] = "application/json"
             body = json.dumps(body).encode()
         request.headers.update(headers or {})
-        request.prepare_cookies(self._session.cookies)
         request.prepare_body(body, None)
         return request
 
