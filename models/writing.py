@@ -5,7 +5,6 @@ third of all it cost (`python -m benchmarks renewals`). What is written here is 
 write, and whatever else waits for one is left to it.
 """
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -14,8 +13,6 @@ from sqlalchemy.orm import (
     InstanceState,
     Mapper,
     RelationshipDirection,
-    make_transient,
-    make_transient_to_detached,
 )
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -37,6 +34,7 @@ def write(*rows: Model) -> None:
         session.flush()
         return
     connection = session.connection()
+    new = []
     for row in rows:
         state = inspect(row)
         shape = _shape(state.mapper)
@@ -44,25 +42,15 @@ def write(*rows: Model) -> None:
         if state.key is None:
             given = {name: state.dict[name] for name in shape.columns if name in state.dict}
             state.dict["id"] = connection.execute(shape.insert, given).scalar_one()
+            new.append((row, shape.columns - given.keys()))
         elif changed := shape.columns & state.committed_state.keys():
             given = {name: state.dict[name] for name in changed}
             written = connection.execute(shape.update, {**given, "id_": state.dict["id"]})
             if written.rowcount != 1:
                 raise StaleDataError(f"{row} is gone")
-    _mark_written(session, rows)
-
-
-def _mark_written(session: Any, rows: Sequence[Model]) -> None:
-    """Let the session take rows for what the database holds."""
-    for row in rows:
-        if inspect(row).pending:
-            session.expunge(row)
-        else:
-            make_transient(row)
-        make_transient_to_detached(row)
-    for row in reversed(rows):
-        if row not in session:  # Else it came with a row that refers to it.
-            session.add(row)
+    session._register_persistent({inspect(row) for row in rows})  # As every flush ends.
+    for row, unset in new:
+        session.expire(row, unset)
 
 
 class _Shape:

@@ -16,6 +16,8 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def card(user, now):
+    """Return a function that adds a billing key."""
+
     def new(name):
         card = BillingKey(
             user_id=user.id, ciphertext="x", fingerprint=name, method="카드", card_issuer="하나",
@@ -23,7 +25,6 @@ def card(user, now):
             issued_at=now,
         )  # fmt: skip
         db.session.add(card)
-        db.session.flush()
         return card
 
     return new
@@ -124,6 +125,26 @@ def test_what_else_waits_is_flushed_with_it_in_its_own_order(subscription, plan,
 
     assert not db.session.new and not db.session.dirty
     assert inspect(old).persistent and invoice.id != old.id
+
+
+def test_what_a_row_leaves_to_the_table_is_read_from_there(card, subscription):
+    second = card("second")
+
+    write(second)
+
+    assert (second.is_wallet, second.revocation_tries, second.revoked_at) == (False, 0, None)
+
+
+def test_what_is_rolled_back_is_as_after_a_flush(subscription, now):
+    invoice, attempt = begun(subscription, now)
+    subscription.begin_collecting()
+    write(invoice, attempt, subscription)
+
+    db.session.rollback()
+
+    assert inspect(invoice).transient and inspect(attempt).transient
+    assert subscription.next_charge_on is not None
+    assert not db.session.new and not db.session.dirty
 
 
 def test_a_second_attempt_in_flight_is_refused_as_by_a_flush(subscription, now):
