@@ -1,6 +1,7 @@
 VENV := .venv
 IN_VENV := $(VENV)/bin/python
 export PYTHONUNBUFFERED := 1
+unexport PYTHONDONTWRITEBYTECODE # Each of a hundred processes would compile the shop anew.
 
 .PHONY: help run test check bench chaos audit clean
 .DEFAULT_GOAL := help

@@ -138,6 +138,7 @@ def test_a_pass_waits_as_long_after_a_jump(app, client, page, log_in, user, pass
     assert timers() == [moment + 30 * DAY for moment in before]
 
 
+@pytest.mark.slow
 def test_the_commands_move_show_and_reset_it(app, moved):
     runner = app.test_cli_runner()
     advanced = runner.invoke(args=["clock", "advance", "3days"])
@@ -152,6 +153,7 @@ def test_the_commands_move_show_and_reset_it(app, moved):
     assert abs(clock.ahead()) < timedelta(seconds=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["advance", "1day"], ["reset"]])
 def test_when_a_command_is_done_every_process_has_seen_it(app, moved, command):
     moved(9 * DAY)

@@ -118,6 +118,7 @@ def test_an_untidy_or_untyped_address_is_found(careless):
     assert untidy_addresses(careless) == ["/Under_Score", "/untyped/<name>"]
 
 
+@pytest.mark.slow
 def test_a_route_without_a_guard_is_found(careless):
     guard = next(each for each in careless.before_request_funcs[None] if "turn" in each.__name__)
     careless.before_request_funcs[None].remove(guard)

@@ -26,6 +26,7 @@ def test_threads_together_keep_the_rate(name):
     assert time.monotonic() - started >= (COUNT - 1) / RATE
 
 
+@pytest.mark.slow
 def test_processes_of_one_machine_keep_it_together(name):
     code = (
         "from gateways.pace import Pace\n"

@@ -200,6 +200,7 @@ def test_what_is_transparent_stays_so(send, shown):
     assert (alpha.getpixel((300, 400)), alpha.getpixel((900, 400))) == (255, 0)
 
 
+@pytest.mark.slow
 def test_a_heavy_picture_becomes_smaller_until_it_is_light(app, send, shown):
     noise = Image.effect_noise((1300, 900), 120)
     colours = Image.merge("RGB", [noise, noise.rotate(90), noise.rotate(180)])
