@@ -1,5 +1,6 @@
 """How gunicorn serves the shop: threads, time limits above Toss's, logs without secrets."""
 
+import gc
 import logging
 import os
 import re
@@ -52,3 +53,9 @@ control_socket_disable = True
 logger_class = DiscreetLogger
 accesslog = "-"
 access_log_format = '%(h)s %(m)s %(U)s %(s)s %(B)s %(M)sms "%(a)s"'
+
+
+def post_worker_init(worker: Any) -> None:
+    """Spare the collector what was loaded and stays: a full sweep stops every thread a while."""
+    gc.collect()
+    gc.freeze()

@@ -1,4 +1,4 @@
-"""What gunicorn writes about a request holds no secret, and stays one line."""
+"""What gunicorn writes about a request holds no secret and stays one line; what it loads, stays."""
 
 import os
 import sys
@@ -11,7 +11,13 @@ import pytest
 from bin.service import Service, free_port
 
 APP = """
+import gc
+
 def app(environ, start_response):
+    if environ["PATH_INFO"] == "/frozen":
+        answer = str(gc.get_freeze_count()).encode()
+        start_response("200 OK", [("Content-Length", str(len(answer)))])
+        return [answer]
     if environ["PATH_INFO"] == "/boom":
         raise ValueError("boom")
     start_response("200 OK", [("Content-Length", "0")])
@@ -63,6 +69,11 @@ def test_a_request_cannot_write_a_line_of_its_own(web):
     web.stop()
 
     assert not any(line.startswith("forged") for line in web.lines)
+
+
+def test_no_sweep_of_the_collector_goes_through_what_was_loaded(web):
+    with urlopen(web.name + "/frozen", timeout=10) as answer:
+        assert int(answer.read()) > 10_000
 
 
 def _get(url: str, headers: dict[str, str]) -> None:
