@@ -2,6 +2,8 @@
 
 import json
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -260,3 +262,33 @@ def drip() -> Callable[[Any], None]:
             time.sleep(0.02)
 
     return _drip
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for 127.0.0.1 that nobody vouches for."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        + ["-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-keyout", str(path)]
+        + ["-out", str(path), "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> ssl.SSLContext:
+    """What a server with that certificate listens with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+@pytest.fixture
+def tls_url(tls: ssl.SSLContext, scripted_request: type[ScriptedRequest]) -> Iterator[str]:
+    """The address of a server that does what the script says, over TLS."""
+    server = QuietServer(("127.0.0.1", 0), scripted_request)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    yield from (url.replace("http:", "https:") for url in serving(server))

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -148,6 +149,22 @@ def test_the_environment_cannot_send_a_call_elsewhere(
 
     assert ask(toss, "find_order") is None
     assert script.received[0].headers["authorization"].startswith("Basic dGVzdF9za19QTEFOVEVE")
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_call_goes_only_to_a_server_with_a_trusted_name(
+    tls_url, script, certificate, monkeypatch, ask, trusted
+):
+    if trusted:
+        monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(certificate))
+    script.refuse(404, "NOT_FOUND_PAYMENT")
+    gateway = TossGateway(secret_key=SECRET_KEY, api_base=tls_url, timeout_seconds=10)
+
+    with nullcontext() if trusted else pytest.raises(OutcomeUnknown, match="connection"):
+        assert ask(gateway, "find_order") is None
+    gateway.close()
+
+    assert len(script.received) == trusted
 
 
 def test_cookies_are_not_carried_from_one_customers_call_to_the_next(toss, script, ask):
