@@ -8,12 +8,13 @@ write, and whatever else waits for one is left to it.
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, Table, Update, bindparam, insert, inspect, update
+from sqlalchemy import Insert, Table, Update, bindparam, insert, update
 from sqlalchemy.orm import (
     InstanceState,
     Mapper,
     RelationshipDirection,
 )
+from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.exc import StaleDataError
 
 from models.base import Model, db
@@ -29,28 +30,30 @@ def write(*rows: Model) -> None:
     :raises StaleDataError: a row is gone.
     """
     session = db.session()
-    ours = {id(row) for row in rows}
-    if any(id(row) not in ours for row in (*session.new, *session.dirty, *session.deleted)):
+    states = {instance_state(row): None for row in rows}
+    waiting = (*session.new, *session.dirty, *session.deleted)
+    if any(instance_state(row) not in states for row in waiting):
         session.flush()
         return
     connection = session.connection()
-    new = []
-    for row in rows:
-        state = inspect(row)
+    unset = []
+    for state in states:
         shape = _shape(state.mapper)
         shape.refer(state)
+        held = state.dict
         if state.key is None:
-            given = {name: state.dict[name] for name in shape.columns if name in state.dict}
-            state.dict["id"] = connection.execute(shape.insert, given).scalar_one()
-            new.append((row, shape.columns - given.keys()))
+            given = {name: value for name, value in held.items() if name in shape.columns}
+            held["id"] = connection.execute(shape.insert, given).scalar_one()
+            unset.append((state.obj(), shape.with_default - given.keys()))
         elif changed := shape.columns & state.committed_state.keys():
-            given = {name: state.dict[name] for name in changed}
-            written = connection.execute(shape.update, {**given, "id_": state.dict["id"]})
+            given = {name: held[name] for name in changed}
+            written = connection.execute(shape.update, {**given, "id_": held["id"]})
             if written.rowcount != 1:
-                raise StaleDataError(f"{row} is gone")
-    session._register_persistent({inspect(row) for row in rows})  # As every flush ends.
-    for row, unset in new:
-        session.expire(row, unset)
+                raise StaleDataError(f"{state.obj()} is gone")
+    session._register_persistent(set(states))  # As every flush ends.
+    for row, names in unset:
+        if names:
+            session.expire(row, names)
 
 
 class _Shape:
@@ -60,6 +63,11 @@ class _Shape:
         table = mapper.local_table
         assert isinstance(table, Table)
         self.columns = frozenset(mapper.column_attrs.keys()) - {"id"}
+        self.with_default = {
+            name
+            for name in self.columns
+            if (column := mapper.columns[name]).default or column.server_default
+        }
         self.insert: Insert = insert(table).returning(table.c.id)
         self.update: Update = update(table).where(table.c.id == bindparam("id_"))
         self._references = {
