@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import contains_eager
 
 from billing import BillingError
 from billing.alert_merchant import alert_merchant
@@ -26,6 +25,7 @@ from gateways.payment import (
     RequestRejected,
 )
 from models import (
+    BillingKey,
     Breaker,
     CashReceipt,
     Checkout,
@@ -42,6 +42,7 @@ from models.cash_receipt import ReceiptKind
 from models.checkout import FailureKind
 from models.notice import NoticeKind
 from models.payment_request import RequestKind
+from models.reading import reread
 from models.refund import RefundCause
 from models.subscription import EndReason
 from models.writing import write
@@ -199,33 +200,28 @@ def leave_to_merchant(attempt: PaymentAttempt, *, now: datetime) -> None:
 
 
 def locked_attempt(attempt_id: int) -> PaymentAttempt:
-    """Return an attempt as it is now, with its invoice and its subscription.
+    """Return an attempt as it is now, with its invoice, its subscription and its card.
 
-    All three are locked until the commit, the subscription first: PostgreSQL locks in the order in
-    which they are named, and answers with each row as it was when its lock was got. Whoever only
-    refers to one of them does not wait (FOR NO KEY UPDATE). Every column is read: what `load_only`
-    leaves out keeps the value that the session had read before the lock.
+    The first three are locked until the commit, the subscription first: PostgreSQL locks in the
+    order in which they are named, and answers with each row as it was when its lock was got.
+    Whoever only refers to one of them does not wait (FOR NO KEY UPDATE). Every column is read:
+    what was left out would keep the value that the session had read before the lock.
     """
     db.session.flush()
-    return db.session.scalars(_LOCKED_ATTEMPT, {"attempt_id": attempt_id}).one()
+    row = db.session.connection().execute(_LOCK, {"attempt_id": attempt_id}).one()
+    reread(row, PaymentAttempt, Invoice, Subscription, BillingKey)
+    return db.session.get_one(PaymentAttempt, attempt_id)
 
 
-_invoice = contains_eager(PaymentAttempt.invoice)
-_subscription = _invoice.contains_eager(Invoice.subscription)
-_LOCKED_ATTEMPT = (
-    select(PaymentAttempt)
-    .join(PaymentAttempt.invoice)
-    .join(Invoice.subscription)
-    .join(PaymentAttempt.billing_key)
-    .where(PaymentAttempt.id == bindparam("attempt_id"))
-    .options(
-        _subscription.lazyload(Subscription.user),
-        _subscription.lazyload(Subscription.plan),
-        _subscription.lazyload(Subscription.billing_key),
-        contains_eager(PaymentAttempt.billing_key),
-    )
-    .with_for_update(of=[Subscription, Invoice, PaymentAttempt], key_share=True)
-    .execution_options(populate_existing=True)
+_attempts, _invoices = PaymentAttempt.__table__, Invoice.__table__
+_subscriptions, _billing_keys = Subscription.__table__, BillingKey.__table__
+_LOCK = (
+    select(*_attempts.c, *_invoices.c, *_subscriptions.c, *_billing_keys.c)
+    .where(_attempts.c.id == bindparam("attempt_id"))
+    .where(_invoices.c.id == _attempts.c.invoice_id)
+    .where(_subscriptions.c.id == _invoices.c.subscription_id)
+    .where(_billing_keys.c.id == _attempts.c.billing_key_id)
+    .with_for_update(of=[_subscriptions, _invoices, _attempts], key_share=True)
 )
 
 

@@ -761,7 +761,14 @@ def _claim() -> Select[Subscription, bool]:
             ),
             joinedload(Subscription.user).load_only(User.name, User.email, User.customer_key),
             joinedload(Subscription.billing_key).load_only(
-                BillingKey.ciphertext, BillingKey.suspected_at
+                BillingKey.ciphertext,
+                BillingKey.suspected_at,
+                BillingKey.method,
+                BillingKey.is_wallet,
+                BillingKey.card_issuer,
+                BillingKey.card_number,
+                BillingKey.receipt_kind,
+                BillingKey.receipt_identity_ciphertext,
             ),
         )
         .with_for_update(of=Subscription, skip_locked=True)

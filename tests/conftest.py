@@ -11,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher, profiles
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
+from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 from werkzeug.test import TestResponse
 
@@ -96,6 +97,21 @@ def context(app: Flask) -> Iterator[None]:
     with app.app_context():
         yield
         db.session.rollback()
+
+
+@pytest.fixture
+def statements(app: Flask) -> Iterator[list[str]]:
+    """Return what was sent to the database so far."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(
+            statement.partition(" ")[0] + " " + statement.split()[1 + ("INTO" in statement)]
+        )
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(db.engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

@@ -70,6 +70,29 @@ def notices(kind):
     return db.session.scalars(select(Notice).filter_by(kind=kind).order_by(Notice.id)).all()
 
 
+def test_a_renewal_says_little_to_the_database(sub_id, charge, statements):
+    db.session.commit()
+    db.session.expunge_all()
+    del statements[:]
+
+    assert isinstance(charge(DUE), Payment)
+
+    assert [each for each in statements if each != "BEGIN IMMEDIATE"] == [
+        "SELECT subscription.id,",
+        "INSERT invoice",
+        "INSERT payment_attempt",
+        "UPDATE subscription",
+        "INSERT payment_request",
+        "SELECT payment_attempt.id,",
+        "UPDATE payment_request",
+        "INSERT notice",
+        "UPDATE subscription",
+        "UPDATE invoice",
+        "UPDATE payment_attempt",
+        "INSERT payment",
+    ]
+
+
 def test_a_renewal_is_due_at_nine_on_the_day_after_the_paid_period(sub, charge, gateway, sub_id):
     before = DUE - timedelta(seconds=1)
     assert sub().next_charge_on == date(2026, 12, 20)

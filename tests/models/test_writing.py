@@ -3,55 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, inspect, text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from models import BillingKey, Invoice, PaymentAttempt, Quote, Subscription, db
+from models import Invoice, PaymentAttempt, Quote, db
 from models.payment_attempt import AttemptStatus
 from models.writing import write
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def card(user, now):
-    """Return a function that adds a billing key."""
-
-    def new(name):
-        card = BillingKey(
-            user_id=user.id, ciphertext="x", fingerprint=name, method="카드", card_issuer="하나",
-            card_number="94100012****789*", key_pair="billing", m_id="x", secret_fingerprint="x",
-            issued_at=now,
-        )  # fmt: skip
-        db.session.add(card)
-        return card
-
-    return new
-
-
-@pytest.fixture
-def subscription(user, plan, card, now):
-    quote = Quote.first_charge(user=user, plan=plan, now=now)
-    subscription = Subscription.begin(user=user, quote=quote, billing_key=card("first"), now=now)
-    subscription.activate(quote.period)
-    db.session.commit()
-    return subscription
-
-
-@pytest.fixture
-def statements(app):
-    """Return what was sent to the database so far."""
-    sent = []
-
-    def note(_connection, _cursor, statement, *_):
-        sent.append(
-            statement.partition(" ")[0] + " " + statement.split()[1 + ("INTO" in statement)]
-        )
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(db.engine, "before_cursor_execute", note)
 
 
 def begun(subscription, now):
