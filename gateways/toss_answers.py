@@ -263,7 +263,9 @@ def _loose_text(value: object, longest: int = _LONGEST) -> str | None:
     """Return a text that nothing depends on, without what a database or a log cannot bear."""
     if not isinstance(value, str):
         return None
-    return "".join(character for character in value if character.isprintable())[:longest] or None
+    if not value.isprintable():
+        value = "".join(filter(str.isprintable, value))
+    return value[:longest] or None
 
 
 def _mapping(value: object) -> Mapping[str, Any] | None:
