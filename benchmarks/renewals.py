@@ -76,8 +76,9 @@ def _charging(shop: Shop, ledger: Path, workers: int) -> Iterator[dict[str, Any]
         "goal": RATE_GOAL if is_promised else None,
         "ok": rate / floor >= RATE_GOAL or not is_promised,
     }
-    _alone(add_due, settings, str(ledger), WARM_UP + TURNS * 2 * workers)
-    each, bare_each = _alone(cpu_of_a_charge, settings, workers, 2 * workers)
+    turns = TURNS if is_promised else TURNS // 6
+    _alone(add_due, settings, str(ledger), WARM_UP + turns * 2 * workers)
+    each, bare_each = _alone(cpu_of_a_charge, settings, workers, turns, 2 * workers)
     yield {
         "bench": f"CPU of a charge, {workers} workers",
         "value": round(each * 1000, 2),
@@ -169,8 +170,10 @@ def charge_due(settings: dict[str, str], workers: int, count: int) -> float:
     return time.monotonic() - started
 
 
-def cpu_of_a_charge(settings: dict[str, str], workers: int, count: int) -> tuple[float, float]:
-    """Charge, and do what every charge does at the least, by turns of `count`.
+def cpu_of_a_charge(
+    settings: dict[str, str], workers: int, turns: int, count: int
+) -> tuple[float, float]:
+    """Charge, and do what every charge does at the least, in as many turns of `count`.
 
     The turns are short because a machine is not equally fast for long.
 
@@ -180,14 +183,14 @@ def cpu_of_a_charge(settings: dict[str, str], workers: int, count: int) -> tuple
     charge(WARM_UP)
     bare(8)
     charged = looped = 0.0
-    for _ in range(TURNS):
+    for _ in range(turns):
         looped -= time.process_time()
         bare(count)
         looped += time.process_time()
         charged -= time.process_time()
         charge(count)
         charged += time.process_time()
-    return charged / TURNS / count, looped / TURNS / count
+    return charged / turns / count, looped / turns / count
 
 
 def _charger(settings: dict[str, str], workers: int) -> Callable[[int], None]:
