@@ -43,9 +43,9 @@ class ShopClock(Model):
         # In the order in which a worker locks them: a webhook, what it is about, what that moves.
         waiting = WebhookEvent.status == WebhookStatus.PENDING
         _carry(jump, WebhookEvent.next_try_at, where=waiting)
-        _carry(jump, Checkout.leased_until, Checkout.next_issue_at)
         pending = PaymentAttempt.status == AttemptStatus.PENDING
         _carry(jump, PaymentAttempt.next_look_up_at, PaymentAttempt.resend_after, where=pending)
+        _carry(jump, Checkout.leased_until, Checkout.next_issue_at)
         _carry(
             jump,
             PassOrder.leased_until,
@@ -79,7 +79,9 @@ _ALL = true()
 def _carry(jump: timedelta, *columns: Any, where: Any = _ALL) -> None:
     """Move these columns of one table; each row is written once.
 
-    Rows are locked and read anew: a worker may be settling one of them at this moment.
+    Rows are locked and read anew: a worker may be settling one of them at this moment. Where there
+    is nothing left to carry once a row's lock was got, PostgreSQL passes the row over and keeps the
+    lock.
     """
     is_set = or_(*[column.is_not(None) for column in columns])
     found = select(columns[0].class_).where(is_set, where)
