@@ -1,5 +1,6 @@
 """What every test stands on: a shop on a fresh database, a fake gateway, people and a plan."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -112,6 +113,16 @@ def statements(app: Flask) -> Iterator[list[str]]:
     event.listen(db.engine, "before_cursor_execute", note)
     yield sent
     event.remove(db.engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def shop_log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[logging.LogRecord]]:
+    """Return what gives the records of the shop's own loggers so far.
+
+    Another library of the same process may log at any moment, as asyncio does when it collects
+    what an earlier test left.
+    """
+    return lambda: [r for r in caplog.records if r.name.partition(".")[0] == "shop"]
 
 
 @pytest.fixture

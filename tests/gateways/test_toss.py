@@ -442,7 +442,7 @@ def test_another_amount_or_order_is_answered_as_it_came(toss, script, ask, answe
 )
 @pytest.mark.parametrize("wrong", ["missing", None, 1.5, True, [], "", "x" * 301, -1])
 def test_an_answer_without_an_expected_field_leaves_it_open(
-    toss, script, ask, answers, caplog, operation, field, wrong
+    toss, script, ask, answers, shop_log, operation, field, wrong
 ):
     body = answers(operation) | {field: wrong}
     if wrong == "missing":
@@ -455,7 +455,7 @@ def test_an_answer_without_an_expected_field_leaves_it_open(
     error = raised.value
     assert (error.code, error.http_status, error.transient) == ("broken_answer", 200, False)
     assert field in error.message
-    [advice] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    [advice] = [record.getMessage() for record in shop_log() if record.levelname == "ERROR"]
     assert field in advice and "개발자센터" in advice
     assert body.get("version", "(not named)") in advice
 
@@ -666,7 +666,7 @@ def test_the_fingerprint_tells_keys_apart_and_shows_neither(server_url):
     assert (toss.key_pair, toss.timeout_seconds) == ("pass", 65.0)
 
 
-def test_each_call_is_one_line_of_the_log(toss, script, ask, answers, caplog):
+def test_each_call_is_one_line_of_the_log(toss, script, ask, answers, caplog, shop_log):
     caplog.set_level(logging.DEBUG)
     script.answer(200, answers("charge"), x_tosspayments_trace_id="trace-1, trace-2\n forged")
     ask(toss, "charge")
@@ -677,12 +677,12 @@ def test_each_call_is_one_line_of_the_log(toss, script, ask, answers, caplog):
     with pytest.raises(AlreadyRequested):
         ask(toss, "charge")
 
-    done, declined, unclear = (record.getMessage() for record in caplog.records)
+    done, declined, unclear = (record.getMessage() for record in shop_log())
     beginning = "toss charge order=order_000001 http=200 code=- trace=trace-1,trace-2"
     assert done.startswith(beginning) and "version=2022-11-16 ms=" in done
     assert "http=403 code=REJECT_CARD_PAYMENT" in declined
     assert "http=400 code=DUPLICATED_ORDER_ID" in unclear
-    assert [record.levelname for record in caplog.records] == ["INFO", "INFO", "WARNING"]
+    assert [record.levelname for record in shop_log()] == ["INFO", "INFO", "WARNING"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

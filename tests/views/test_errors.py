@@ -23,12 +23,12 @@ def test_an_error_page_says_what_to_do(app, code, words):
     assert words in shown_for(app, default_exceptions[code]())
 
 
-def test_a_bug_looks_like_any_failure_of_ours(app, caplog):
+def test_a_bug_looks_like_any_failure_of_ours(app, shop_log):
     shown = shown_for(app, RuntimeError("planted"))
 
     assert "저희 쪽에서 생긴 문제예요" in shown
     assert "planted" not in shown
-    assert Counter(record.levelname for record in caplog.records) == {"ERROR": 1}
+    assert Counter(record.levelname for record in shop_log()) == {"ERROR": 1}
 
 
 def test_a_code_without_a_page_of_its_own_is_shown_as_its_kind(app):

@@ -45,14 +45,14 @@ def test_a_full_room_starts_nothing(room):
     assert started == []
 
 
-def test_a_failed_call_frees_its_place(room, caplog):
+def test_a_failed_call_frees_its_place(room, shop_log):
     def fail():
         raise RuntimeError("a bug")
 
     for _ in range(3):
         room.run(fail)
 
-    assert len(caplog.records) == 3
+    assert len(shop_log()) == 3
 
 
 def test_a_question_is_answered_or_its_error_raised(room):
