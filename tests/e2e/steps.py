@@ -1,7 +1,9 @@
 """What a customer does in a browser on the way to a subscription."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -75,6 +77,20 @@ def card_window(page: Page) -> Any:
         page.wait_for_url("**/window/billing/**")
         return page
     return page.frame_locator("iframe[src*='/window/billing/']")
+
+
+@contextmanager
+def blocked(page: Page, pattern: str) -> Iterator[None]:
+    """Refuse each request of the page and its frames to such an address meanwhile.
+
+    The browser does it by itself: a handler here could be left waiting when its page is closed.
+    """
+    inspector = page.context.new_cdp_session(page)
+    inspector.send("Network.enable")
+    inspector.send("Network.setBlockedURLs", {"urls": [pattern]})
+    with page.expect_event("requestfailed", lambda failed: fnmatchcase(failed.url, pattern)):
+        yield
+    inspector.send("Network.setBlockedURLs", {"urls": []})
 
 
 def register(page: Page, card: str) -> None:

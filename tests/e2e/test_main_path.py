@@ -8,7 +8,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bin.shop import Shop
-from tests.e2e.steps import START, card_window, heading, register, sign_up, tick_consents
+from tests.e2e.steps import (
+    START,
+    blocked,
+    card_window,
+    heading,
+    register,
+    sign_up,
+    tick_consents,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -87,12 +95,12 @@ def test_closing_the_window_says_nothing_or_calms_and_gives_the_button_back(
 
 
 def test_a_frame_closed_before_its_script_runs_just_closes(
-    new_page: Callable[..., Any], shop: Shop
+    new_page: Callable[..., Any], shop: Shop, complaints: Any
 ) -> None:
+    complaints.allow("BLOCKED_BY_CLIENT.*window.js")
     page = go_and_order(new_page("1280"))
-    no_script = {"Content-Type": "text/javascript", "Cache-Control": "no-store"}
-    page.route("**/window.js*", lambda asked: asked.fulfill(body="", headers=no_script), times=1)
-    page.get_by_role("button", name=START).click()
+    with blocked(page, "*/window.js*"):
+        page.get_by_role("button", name=START).click()
     card_window(page).get_by_role("button", name="닫기").click()
     expect(page.get_by_role("button", name=START)).to_be_enabled()
     expect(page.locator("#checkout-message")).to_be_hidden()
@@ -132,9 +140,9 @@ def test_a_lost_answer_is_found_out_without_a_second_charge(
 def test_without_toss_script_the_page_says_so(
     page: Page, shop: Shop, complaints: Any, order_page: Page
 ) -> None:
-    complaints.allow("ERR_FAILED|Failed to load resource")
-    page.route("**/v2/standard", lambda route: route.abort())
-    page.reload()
+    complaints.allow("BLOCKED_BY_CLIENT.*v2/standard")
+    with blocked(page, "*/v2/standard"):
+        page.reload()
     expect(page.locator("#checkout-message")).to_contain_text("결제창을 불러오지 못했어요")
     expect(page.get_by_role("button", name=START)).to_be_disabled()
 
