@@ -838,7 +838,7 @@ def test_row_51_no_card_number_is_kept_and_no_billing_key_shown(
 def test_row_52_cards_are_shown_masked_only(page, subscribed):
     for path in ("/subscription", "/payments"):
         html = page(path).html
-        assert not re.search(r"(?<!\d)\d{13,19}(?!\d)", html), path
+        assert not re.search(r"\b\d{13,19}\b", html), path
     assert re.search(r"\d{4,8}\*{3,}\d*\*?", page("/subscription").text)
 
 
