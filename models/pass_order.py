@@ -4,10 +4,23 @@ import secrets
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text, tuple_
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.orm import Mapped, contains_eager, joinedload, lazyload, mapped_column, relationship
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -255,15 +268,8 @@ class PassOrder(Model):
 
         By one query: a page about something else shows both.
         """
-        last = select(Payment.id).filter_by(user_id=user_id).order_by(Payment.approved_at.desc())
-        is_last = Payment.id.in_(select(last.limit(limit).subquery().c.id))
-        is_left = (cls.status == PassStatus.PAID) & cls.ended_at.is_(None) & (cls.ends_on > today)
-        query = select(Payment).outerjoin(cls, cls.id == Payment.pass_order_id)
-        found = db.session.scalars(
-            query.where(Payment.user_id == user_id, is_last | is_left)
-            .options(_with_their_orders())
-            .order_by(Payment.approved_at.desc())
-        ).all()
+        given = {"user_id": user_id, "today": today, "limit": limit}
+        found = db.session.scalars(_beside_last_payments(), given).all()
         orders = [one.pass_order for one in found if one.pass_order is not None]
         left = [one for one in orders if one.is_paid and not one.is_ended and one.ends_on > today]
         return left, found[:limit]
@@ -468,6 +474,27 @@ class PassOrder(Model):
     def _must_be(self, status: PassStatus) -> None:
         if self.status is not status:
             raise InvalidTransition(f"pass order is {self.status}, not {status}")
+
+
+@cache
+def _beside_last_payments() -> Select[Payment]:
+    """Return the query of `PassOrder.beside_last_payments`, which is long to put together."""
+    user_id, today = bindparam("user_id", type_=Integer), bindparam("today", type_=Date)
+    newest = Payment.approved_at.desc()
+    last = select(Payment.id).where(Payment.user_id == user_id).order_by(newest)
+    is_last = Payment.id.in_(select(last.limit(bindparam("limit")).subquery().c.id))
+    is_left = (
+        (PassOrder.status == PassStatus.PAID)
+        & PassOrder.ended_at.is_(None)
+        & (PassOrder.ends_on > today)
+    )
+    return (
+        select(Payment)
+        .outerjoin(PassOrder, PassOrder.id == Payment.pass_order_id)
+        .where(Payment.user_id == user_id, is_last | is_left)
+        .options(_with_their_orders())
+        .order_by(newest)
+    )
 
 
 def _with_their_orders() -> ExecutableOption:

@@ -199,6 +199,14 @@ def test_so_does_one_whose_first_charge_failed(app, client, log_in, user, come_b
     assert queries_of_my_subscription(app, client, "결제 대기") <= 4
 
 
+def test_no_query_of_my_subscription_takes_long_to_plan(app, client, subscribed):
+    with statements(app) as made:
+        client.get("/subscription")
+
+    tables = [1 + statement.count("JOIN") for statement in made]
+    assert len(tables) == 4 and max(tables) <= 7
+
+
 def queries_of_my_subscription(app, client, state):
     with statements(app) as made:
         assert state in client.get("/subscription").get_data(as_text=True)
