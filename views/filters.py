@@ -1,14 +1,16 @@
 """How pages write won, days and states; and the merchant's facts that every page shows."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from babel.dates import format_date
-from flask import Flask, current_app, url_for
+from flask import Flask, current_app, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_login import current_user
+from markupsafe import Markup
 
 import key_pairs
 from config import ROOT
@@ -72,6 +74,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(refund_state, "refund_state")
     app.context_processor(_facts)
     app.add_template_global(menu, "menu")
+    app.add_template_global(footer, "footer")
 
 
 def won(amount: int) -> str:
@@ -232,27 +235,42 @@ def refund_state(refund: Refund) -> str:
     return _("환불을 요청하고 결과를 확인하고 있어요.")
 
 
+def footer() -> Markup:
+    """Return what stands under every page; rendered once for each language."""
+    return _footer(request.script_root, current(), *_merchant().values())
+
+
+@lru_cache(maxsize=64)
+def _footer(*_facts_in_it: str) -> Markup:
+    return Markup(render_template("_footer.html"))
+
+
 def _facts() -> dict[str, Any]:
     settings = current_app.config
     return {
         "shop_name": _said("SHOP_NAME"),
-        "merchant": {
-            "company": settings["BIZ_COMPANY"],
-            "representative": settings["BIZ_REP"],
-            "number": business_number.formatted(settings["BIZ_NO"]),
-            "number_digits": "".join(filter(str.isdigit, settings["BIZ_NO"])),
-            "mail_order": settings["BIZ_MAILORDER_NO"] or settings["BIZ_MAILORDER_EXEMPT"],
-            "address": settings["BIZ_ADDR"],
-            "phone": settings["BIZ_TEL"],
-            "email": settings["BIZ_EMAIL"],
-            "hours": _said("CS_HOURS"),
-            "hosting": settings["BIZ_HOSTING"],
-            "privacy_officer": settings["CPO_NAME"],
-            "privacy_contact": settings["CPO_CONTACT"],
-        },
+        "merchant": _merchant(),
         "is_sandbox": settings["USES_SANDBOX"],
         "sells_passes": key_pairs.sells_passes(),
         "public_url": settings["PUBLIC_URL"],
+    }
+
+
+def _merchant() -> dict[str, str]:
+    settings = current_app.config
+    return {
+        "company": settings["BIZ_COMPANY"],
+        "representative": settings["BIZ_REP"],
+        "number": business_number.formatted(settings["BIZ_NO"]),
+        "number_digits": "".join(filter(str.isdigit, settings["BIZ_NO"])),
+        "mail_order": settings["BIZ_MAILORDER_NO"] or settings["BIZ_MAILORDER_EXEMPT"],
+        "address": settings["BIZ_ADDR"],
+        "phone": settings["BIZ_TEL"],
+        "email": settings["BIZ_EMAIL"],
+        "hours": _said("CS_HOURS"),
+        "hosting": settings["BIZ_HOSTING"],
+        "privacy_officer": settings["CPO_NAME"],
+        "privacy_contact": settings["CPO_CONTACT"],
     }
 
 

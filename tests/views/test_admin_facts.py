@@ -48,6 +48,19 @@ def test_what_still_is_the_demo_shops_is_marked(app, facts, monkeypatch):
     assert "예시 값이 남아 있지 않아요" in facts()
 
 
+def test_the_footer_says_what_the_settings_say_now_in_each_language(app, page, monkeypatch):
+    assert "02-000-0000 (평일 10:00~18:00)" in page("/contact").footer
+    assert "02-000-0000 (평일 10:00~18:00)" in page("/contact").footer
+    changes = {"BIZ_TEL": "02-111-2222", "CS_HOURS": "10-18", "CS_HOURS_EN": "10-18"}
+    for name, value in changes.items():
+        monkeypatch.setitem(app.config, name, value)
+
+    korean, english = page("/contact").footer, page("/en/contact").footer
+
+    assert "02-111-2222 (10-18)" in korean and "02-111-2222 (10-18)" in english
+    assert "전화" in korean and "Phone" in english
+
+
 def test_a_missing_mail_order_number_is_pointed_at(app, facts, monkeypatch):
     assert "신고번호 없음" not in facts()
     monkeypatch.setitem(app.config, "BIZ_MAILORDER_NO", "")
