@@ -30,6 +30,15 @@ def test_the_session_cookie_is_kept_from_scripts_and_other_sites(https_shop, cli
         assert flag in cookie
 
 
+def test_a_page_read_late_brings_no_old_session_back(client, log_in, user):
+    log_in(user)
+    client.get("/account")
+
+    answer = client.get("/account")
+
+    assert "Set-Cookie" not in answer.headers and "Cookie" in answer.headers["Vary"]
+
+
 def test_signed_in_pages_are_not_kept_by_caches(client, log_in, user):
     log_in(user)
     assert client.get("/subscription").headers["Cache-Control"] == "private, no-store"
