@@ -91,7 +91,8 @@ def add_addresses(app: Flask) -> None:
 
 def current() -> Language:
     """Return the language of this page or mail."""
-    return Language(str(get_locale() or Language.KOREAN))
+    known = get_locale()
+    return Language(known.language) if known is not None else Language.KOREAN
 
 
 def locale() -> Locale:
@@ -139,7 +140,11 @@ def addresses() -> list[tuple[str, str]]:
     """Return the tag and the path of this page in every language that it is translated into."""
     if request.endpoint is None or _KOREAN_ONLY.fullmatch(request.endpoint):
         return []
-    return [(TAGS[language], in_language(request.path, language)) for language in Language]
+    korean = _PREFIX.sub("", request.path, count=1) or "/"
+    return [
+        (TAGS[language], korean if language is Language.KOREAN else f"/{language}{korean}")
+        for language in Language
+    ]
 
 
 @blueprint.post("/language")

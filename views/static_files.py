@@ -10,7 +10,7 @@ import hashlib
 import mimetypes
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,13 @@ class StaticFile:
     encoded: dict[str, bytes]
     content_type: str
 
-    @property
+    @cached_property
     def hashed_name(self) -> str:
         """Return the name with the hash of the contents in it."""
         path = Path(self.name)
         return str(path.with_name(f"{path.stem}.{self.hash}{path.suffix}"))
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Return what changes with the contents."""
         return hashlib.sha256(self.plain).hexdigest()[:12]
