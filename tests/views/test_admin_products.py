@@ -10,7 +10,7 @@ from models.user import Role
 from rules.catalogue import Flaw
 from rules.periods import Interval
 from tests.conftest import _kept, _person, checked_page
-from tests.views.test_page_cache import statements
+from tests.views.test_page_cache import queries
 from views.admin_catalogue import SENTENCES
 
 TYPED = {
@@ -101,17 +101,17 @@ def test_the_list_shows_what_is_sold_and_to_how_many(
 
 
 def test_the_list_asks_as_little_for_many_plans_as_for_one(app, client, office):
-    def queries():
-        with statements(app) as made:
+    def asked():
+        with queries(app) as made:
             assert client.get("/admin/products").status_code == 200
         return len(made)
 
-    before = queries()
+    before = asked()
     for number in range(10):
         add_plan(app, f"plan-{number}", product_id=add_product(app, f"product-{number}"))
         add_plan(app, f"other-{number}")
 
-    assert queries() == before
+    assert asked() == before
 
 
 def test_a_new_plan_is_looked_at_before_it_is_sold(app, client, page, post, office):

@@ -42,7 +42,7 @@ def kept(app, at, now):
 
 
 @contextmanager
-def statements(app) -> Iterator[list[str]]:
+def queries(app) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(_connection, _cursor, statement, *_):
@@ -59,7 +59,7 @@ def statements(app) -> Iterator[list[str]]:
 @pytest.mark.parametrize("path", PUBLIC)
 def test_a_warm_public_page_makes_no_query(app, client, plan, kept, path):
     first = client.get(path)
-    with statements(app) as made:
+    with queries(app) as made:
         second = client.get(path)
     assert made == []
     assert first.get_data() == second.get_data()
@@ -200,7 +200,7 @@ def test_so_does_one_whose_first_charge_failed(app, client, log_in, user, come_b
 
 
 def test_no_query_of_my_subscription_takes_long_to_plan(app, client, subscribed):
-    with statements(app) as made:
+    with queries(app) as made:
         client.get("/subscription")
 
     tables = [1 + statement.count("JOIN") for statement in made]
@@ -208,7 +208,7 @@ def test_no_query_of_my_subscription_takes_long_to_plan(app, client, subscribed)
 
 
 def queries_of_my_subscription(app, client, state):
-    with statements(app) as made:
+    with queries(app) as made:
         assert state in client.get("/subscription").get_data(as_text=True)
     return len(made)
 

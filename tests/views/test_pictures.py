@@ -14,7 +14,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import stream_encode_multipart
 
 from models import AuditEntry, Picture, Plan, db
-from tests.views.test_page_cache import statements
+from tests.views.test_page_cache import queries
 from views import uploads
 
 ALT = "밤하늘에 뜬 보름달"
@@ -419,7 +419,7 @@ def test_a_browser_that_has_the_picture_costs_none_of_its_bytes(app, client, sen
     address = shown()[0]["src"]
     etag = client.get(address).headers["ETag"]
 
-    with statements(app) as made:
+    with queries(app) as made:
         client.get(address, headers={"If-None-Match": etag})
 
     assert len(made) == 1
@@ -436,7 +436,7 @@ def test_lists_of_plans_do_not_touch_the_pictures(app, send):
     stranger = app.test_client()
 
     for path in ("/", "/plans", "/plans/premium-monthly"):
-        with statements(app) as made:
+        with queries(app) as made:
             assert "/pictures/" in stranger.get(path).get_data(as_text=True)
         assert not [one for one in made if "FROM picture" in one or "JOIN picture" in one], path
         assert len(made) <= 2, path
